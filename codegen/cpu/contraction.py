@@ -1,0 +1,63 @@
+"""Contractions: matrix products with any epilogue, as loop nests around register tiles.
+
+    text = emit_contraction(kernel, features, module, "kernel_3")  # has the ABI's signature
+
+The nest, from outside: batches; blocks of rows; chunks of columns and stretches of k (only where k
+is long); panels of B as wide as a register tile; row tiles. A panel of B is packed just before its
+use and serves all rows of the block; A is read where it lies, and transposed block by block if its
+rows are adjacent. Sums leave a tile either straight to the output (an epilogue that only stores
+them) or through a small group of rows in the first-level cache, over which the epilogue runs as on
+any vectors.
+
+Scratch memory is on the stack, at most about 520 KB: panels of B (256 KB), or a block of A (256 KB)
+and panels (64 KB); partial sums (184 KB, only where k is split); 20 KB of sums. Every element's sum
+is one chain in the order of k (inner products of vectors: a fixed tree), whatever the range
+[begin, end): so results are the same for any split between threads.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from graphc.codegen.cpu import nest, skinny
+from graphc.codegen.cpu.body import entry_lines
+from graphc.codegen.cpu.target import Features
+from graphc.codegen.cpu.text import Builder, ModuleText
+from graphc.codegen.cpu.writer import Writer
+from graphc.codegen.kernel import Kernel
+
+
+def emit_contraction(kernel: Kernel, features: Features, module: ModuleText, name: str) -> str:
+    """The LLVM function `name` of a kernel with a contraction; helpers go to `module`.
+
+    Helpers that do not depend on the kernel are shared by all kernels of the module.
+    """
+    builder = Builder(module, ["%frame", "%slots", "%begin", "%end"])
+    entry_lines(builder, kernel)
+    _write(Writer(kernel, features, builder, name))
+    head = f"define void @{name}(ptr %frame, ptr %slots, i64 %begin, i64 %end)"
+    body = "\n".join(builder.lines)
+    return f"{head} {features.attributes} {{\nentry:\n{body}\n  ret void\n}}\n"
+
+
+def _write(w: Writer) -> None:
+    """Write the loops over batches, and the product inside."""
+    if any(axis.extent == 0 for axis in w.kernel.axes[: w.kernel.outer]):
+        return
+    with ExitStack() as stack:
+        for axis in w.problem.batch_axes:
+            loop = stack.enter_context(w.builder.loop("batch", *w.range_of(axis)))
+            w.axes[axis] = loop.index
+        _choose(w)
+
+
+def _choose(w: Writer) -> None:
+    """One row times a matrix, or any product; decided when running if the rows are not known."""
+    i, form = w.integers, w.problem.vector_form
+    single = i.compare("eq", w.size(w.problem.rows), "1") if form == "rank" else "false"
+    if form == "dot" and w.problem.rows == 1:
+        single = "true"
+    for condition, write in ((single, skinny.write), (i.invert(single), nest.write)):
+        with w.when("single", condition) as possible:
+            if possible:
+                write(w)

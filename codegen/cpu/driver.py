@@ -1,0 +1,136 @@
+"""The native driver: one fixed function that runs a step's table of instructions (see ABI.md).
+
+It is compiled once per machine, like a kernel, and calls kernels through the addresses in the table.
+`Frame` is its Python side: a ctypes structure over NumPy tables, and `drive`, which releases the GIL.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from graphc.codegen.cpu.driver_ir import driver_ir
+from graphc.codegen.cpu.jit import CpuTarget, host_target
+
+CANCELLED = -1
+_WORDS = ctypes.POINTER(ctypes.c_int64)
+_DRIVE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
+
+
+class FrameStructure(ctypes.Structure):
+    """The memory of a frame, as native code sees it."""
+
+    _fields_ = (
+        ("buffers", ctypes.c_void_p),
+        ("dims", ctypes.c_void_p),
+        ("code", ctypes.c_int64),
+        ("op", ctypes.c_int64),
+        ("operands", ctypes.c_int64 * 2),
+        ("cancel", ctypes.c_int64),
+        ("arena", ctypes.c_void_p),
+    )
+
+
+class Frame:
+    """One run's state. `buffers` (addresses) and `dims` are int64 arrays that native code reads and
+    writes in place; they may be changed between runs, not replaced.
+
+    Raises:
+        ValueError: a table is no contiguous int64 vector.
+    """
+
+    __slots__ = ("_address", "_drive", "_programs", "_structure", "buffers", "dims")
+
+    def __init__(self, buffers: np.ndarray, dims: np.ndarray, target: CpuTarget | None = None) -> None:
+        for table in (buffers, dims):
+            if table.dtype != np.int64 or table.ndim != 1 or not table.flags.c_contiguous:
+                raise ValueError(f"a frame's table is a contiguous int64 vector, not {table!r}")
+        self.buffers = buffers
+        self.dims = dims
+        self._structure = FrameStructure(address_of(buffers), address_of(dims))
+        self._address = ctypes.addressof(self._structure)
+        self._drive = _driver(target or host_target())
+        self._programs: dict[int, tuple[int, np.ndarray]] = {}
+
+    def drive(self, program: np.ndarray) -> int:
+        """Run a table of instructions; returns the failure code, 0 for success, -1 if cancelled.
+
+        The frame keeps `program` (its address takes longer to find than a small step to run).
+        """
+        known = self._programs.get(id(program))
+        if known is None:
+            assert program.dtype == np.int64 and program.flags.c_contiguous, program
+            known = self._programs[id(program)] = address_of(program), program
+        result: int = self._drive(self._address, known[0])
+        return result
+
+    def clear(self) -> None:
+        """Forget a failure and a cancellation, so that the frame can run again."""
+        structure = self._structure
+        structure.code = structure.op = structure.cancel = 0
+        structure.operands[0] = structure.operands[1] = 0
+
+    def cancel(self) -> None:
+        """Stop a run that another thread has under way, before its next instruction."""
+        self._structure.cancel = 1
+
+    @property
+    def address(self) -> int:
+        """Where the native structure is; valid while this object lives."""
+        return self._address
+
+    @property
+    def code(self) -> int:
+        return int(self._structure.code)
+
+    @property
+    def op(self) -> int:
+        """The failing operation's id."""
+        return int(self._structure.op)
+
+    @property
+    def operands(self) -> tuple[int, int]:
+        """What failed: for example the index and its bound."""
+        return int(self._structure.operands[0]), int(self._structure.operands[1])
+
+    @property
+    def arena(self) -> int:
+        """The address of the run's arena; set it before a program that binds buffers."""
+        return int(self._structure.arena or 0)
+
+    @arena.setter
+    def arena(self, address: int) -> None:
+        self._structure.arena = address
+
+
+def drive(frame: Frame, program: np.ndarray) -> int:
+    """Run `program` on `frame`: see `Frame.drive`."""
+    return frame.drive(program)
+
+
+def address_of(array: np.ndarray) -> int:
+    """The address of an array's first element."""
+    address: int = array.__array_interface__["data"][0]
+    return address
+
+
+def array_at(address: int, shape: Sequence[int], dtype: Any) -> np.ndarray:
+    """An array over the memory at `address`, C order; the memory must outlive it."""
+    kind = np.dtype(dtype)
+    size = kind.itemsize
+    for extent in shape:
+        size *= extent
+    if size == 0:
+        return np.empty(shape, kind)
+    memory = (ctypes.c_char * size).from_address(address)
+    return np.frombuffer(memory, kind).reshape(shape)
+
+
+@cache
+def _driver(target: CpuTarget) -> Any:
+    """The compiled driver."""
+    return _DRIVE(target.load_text(driver_ir(target.features), ("graphc_drive",))["graphc_drive"])

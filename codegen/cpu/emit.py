@@ -1,0 +1,46 @@
+"""Modules: a kernel as the text of one LLVM module.
+
+A module's entry point is `@kernel_<key>(ptr %frame, ptr %slots, i64 %begin, i64 %end)`, see ABI.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphc.codegen.cpu.loops import emit_loops
+from graphc.codegen.cpu.special import emit_special
+from graphc.codegen.cpu.target import Features
+from graphc.codegen.cpu.text import ModuleText
+from graphc.codegen.kernel import Kernel
+
+
+def entry_name(kernel: Kernel) -> str:
+    """The symbol of a kernel's entry point."""
+    return f"kernel_{kernel.key}"
+
+
+def emit_module(kernels: Sequence[Kernel], features: Features) -> str:
+    """One module with the entry points of all `kernels` (keys distinct) and the helpers they need."""
+    module = ModuleText()
+    functions = [_header(kernel) + emit_kernel(kernel, features, module) for kernel in kernels]
+    head = f'target triple = "{features.triple}"\n'
+    return "\n".join([head, *functions, module.text()])
+
+
+def emit_kernel(kernel: Kernel, features: Features, module: ModuleText) -> str:
+    """The function(s) of one kernel; helpers go to `module`."""
+    name = entry_name(kernel)
+    if kernel.special is not None:
+        return emit_special(kernel, features, module, name)
+    if kernel.contraction is not None:
+        from graphc.codegen.cpu.contraction import emit_contraction
+
+        return emit_contraction(kernel, features, module, name)
+    return emit_loops(kernel, features, module, name)
+
+
+def _header(kernel: Kernel) -> str:
+    """Title, sources and loop form as comments."""
+    lines = [line for line in (kernel.title, *kernel.sources) if line]
+    lines += kernel.text.rstrip("\n").split("\n")
+    return "".join(f"; {line.replace(chr(10), ' ')}\n" for line in lines)

@@ -1,0 +1,271 @@
+"""Matrix products as the CPU target sees them: operands, their layouts, and the blocking.
+
+The blocking of k depends on the shape and the processor alone, never on the range of rows that a
+call computes: so results do not depend on how a product is split between threads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from graphc.codegen.cpu.integers import Integers, known
+from graphc.codegen.cpu.tiles import ROWS, SPARE_ROWS, Tile, rows_used
+from graphc.codegen.kernel import Access, D, Kernel, Size, Store
+from graphc.ir.dtypes import DType
+
+PANEL_BYTES = 128 << 10  # a packed panel of B: streams from the second-level cache
+PANELS_BYTES = 256 << 10  # panels packed at a time
+PIECE_BYTES = 256  # of a row of B, read at a time when panels are packed
+BLOCK_BYTES = 256 << 10  # a transposed block of A; panels then take a quarter
+PARTIAL_BYTES = 184 << 10  # partial sums between stretches of k
+TRANSPOSED_K_BYTES = 1024  # a stretch of k where A is transposed, bytes of one row
+STREAM_BYTES = 4 << 20  # rows of A that are read again for every panel: a share of the last cache
+PARTIAL_ROWS = 180
+
+
+@dataclass(frozen=True)
+class Problem:
+    """`left[row, k] * right[k, column]`, summed over k, for every batch.
+
+    Rows are cut into register tiles, columns run along lanes. `swapped` products compute the
+    transposed one: rows are then the kernel's n axis and columns its m axis.
+    """
+
+    kernel: Kernel
+    swapped: bool = False
+
+    @property
+    def dtype(self) -> DType:
+        assert self.kernel.contraction is not None
+        return self.kernel.contraction.dtype
+
+    @property
+    def batch_axes(self) -> range:
+        return range(self.kernel.outer - 2)
+
+    @property
+    def row_axis(self) -> int:
+        return self.kernel.outer - (1 if self.swapped else 2)
+
+    @property
+    def column_axis(self) -> int:
+        return self.kernel.outer - (2 if self.swapped else 1)
+
+    @property
+    def rows(self) -> Size:
+        return self.kernel.axes[self.row_axis].extent
+
+    @property
+    def columns(self) -> Size:
+        return self.kernel.axes[self.column_axis].extent
+
+    @property
+    def k(self) -> Size:
+        assert self.kernel.contraction is not None
+        return self.kernel.contraction.k
+
+    @cached_property
+    def left(self) -> tuple[Access, Size, Size]:
+        """(access, stride of rows, stride of k) of the operand that has rows."""
+        c = self.kernel.contraction
+        assert c is not None
+        access, k = (c.b, c.b_k) if self.swapped else (c.a, c.a_k)
+        return access, access.index.coefficient(self.row_axis), k
+
+    @cached_property
+    def right(self) -> tuple[Access, Size, Size]:
+        """(access, stride of columns, stride of k) of the operand that has columns."""
+        c = self.kernel.contraction
+        assert c is not None
+        access, k = (c.a, c.a_k) if self.swapped else (c.b, c.b_k)
+        return access, access.index.coefficient(self.column_axis), k
+
+    @property
+    def left_transposed(self) -> bool:
+        """Whether rows of the left operand are adjacent, and steps of k are not."""
+        _, row, k = self.left
+        return row == 1 and k != 1
+
+    @cached_property
+    def vector_form(self) -> str | None:
+        """How one row times a matrix is computed: "rank" (add scaled rows of the matrix), "dot"
+        (inner products), or None (as any other product)."""
+        _, column, k = self.right
+        if k == 1 and self.left[2] == 1 and (column != 1 or self.columns == 1):
+            return "dot"
+        return "rank" if column == 1 else None
+
+    @cached_property
+    def plain_store(self) -> Store | None:
+        """The only store of the epilogue if it writes the sums to adjacent columns, else None."""
+        (stage,) = self.kernel.stages
+        if len(stage.stores) != 1 or any(i.op != "acc" for i in stage.body):
+            return None
+        (store,) = stage.stores
+        buffer = self.kernel.buffers[store.access.buffer]
+        whole = store.mode == "set" and not store.access.where and not store.access.index.values
+        fits = buffer.dtype == self.dtype and store.access.index.coefficient(self.column_axis) == 1
+        return store if whole and fits else None
+
+    def check(self) -> None:
+        """Assert what `Contraction` promises."""
+        kernel, c = self.kernel, self.kernel.contraction
+        assert c is not None, kernel
+        assert kernel.outer >= 2, kernel.outer
+        assert len(kernel.stages) == 1, kernel.stages
+        (stage,) = kernel.stages
+        assert not stage.axes, stage
+        assert not stage.reduces, stage
+        for access in (c.a, c.b):
+            assert not access.where, access
+            assert not access.index.values, access
+            assert kernel.buffers[access.buffer].dtype == c.dtype, (access, c.dtype)
+        assert c.a.index.coefficient(kernel.outer - 1) == 0, c.a
+        assert c.b.index.coefficient(kernel.outer - 2) == 0, c.b
+
+
+def problem_of(kernel: Kernel) -> Problem:
+    """The product to compute: the transposed one where that makes it one row times a matrix."""
+    problem = Problem(kernel)
+    problem.check()
+    swapped = Problem(kernel, swapped=True)
+    if swapped.rows == 1 and problem.rows != 1 and swapped.vector_form is not None:
+        return swapped
+    return problem
+
+
+@dataclass(frozen=True, slots=True)
+class Blocking:
+    """How many rows, columns, steps of k and packed panels of B are worked on at a time.
+
+    All are i64 operands. `split_k` says whether there is more than one stretch of k: None if only
+    a run can tell.
+    """
+
+    rows: str
+    columns: str
+    k: str
+    panels: str
+    split_k: bool | None
+
+    @property
+    def may_split(self) -> bool:
+        return self.split_k is not False
+
+
+def blocking(problem: Problem, tile: Tile, i: Integers) -> Blocking:
+    """The blocking, with as much of it known when compiling as the sizes allow."""
+    longest = longest_k(problem, tile)
+    columns = i.max(_operand(problem.columns), "1")
+    chunk = columns if problem.plain_store else str(partial_columns(tile))
+    if isinstance(problem.k, int):
+        split = problem.k > longest
+        k = _even_stretch(problem.k, longest) if split else problem.k
+        height = _block_rows(problem, tile, k, split)
+        packed = _panels_at_once(problem, tile, k)
+        return Blocking(str(height), chunk if split else columns, str(k), str(packed), split)
+    extent = _operand(problem.k)
+    splits = i.compare("sgt", extent, str(longest))
+    stretches = i.max("1", i.blocks(extent, str(longest)))
+    even = i.round_down(i.add(i.blocks(extent, stretches), "7"), 8)
+    stretch = i.select(splits, i.min(even, str(longest)), i.max(extent, "1"))
+    panels = "1"
+    for count in range(2, _panels_at_once(problem, tile, 1) + 1):
+        enough = i.compare("sle", stretch, str(_panel_space(problem, tile) // count))
+        panels = i.select(enough, str(count), panels)
+    few, many = (str(_block_rows(problem, tile, longest, split)) for split in (True, False))
+    rows = i.select(splits, few, many)
+    return Blocking(rows, i.select(splits, chunk, columns), stretch, panels, None)
+
+
+def _even_stretch(k: int, longest: int) -> int:
+    """The length of equal stretches of k up to `longest`; a multiple of 8 if it can be."""
+    stretches = -(-k // longest)
+    return min(longest, -(-k // stretches) + 7 & -8)
+
+
+def longest_k(problem: Problem, tile: Tile) -> int:
+    """The longest stretch of k that scratch memory is made for."""
+    if problem.left_transposed:
+        return TRANSPOSED_K_BYTES // tile.size
+    return PANEL_BYTES // (tile.columns * tile.size)
+
+
+def _panel_space(problem: Problem, tile: Tile) -> int:
+    """Rows of panels that fit into the scratch for panels."""
+    if problem.right[1] != 1:
+        return longest_k(problem, tile)
+    size = PANELS_BYTES // 4 if problem.left_transposed else PANELS_BYTES
+    return size // (tile.columns * tile.size)
+
+
+def _panels_at_once(problem: Problem, tile: Tile, k: int) -> int:
+    """Panels of B to pack at once, for stretches of k."""
+    if problem.right[1] != 1:
+        return 1
+    most = max(1, PIECE_BYTES // (tile.columns * tile.size))
+    return max(1, min(most, _panel_space(problem, tile) // max(k, 1)))
+
+
+def panels_bytes(problem: Problem, tile: Tile, block: Blocking) -> int:
+    """Scratch for packed panels of B."""
+    row = tile.columns * tile.size
+    panels, k = known(block.panels), known(block.k)
+    if panels is None or k is None:
+        return _panel_space(problem, tile) * row
+    return max(1, panels * k) * row
+
+
+def partial_columns(tile: Tile) -> int:
+    """Columns for which partial sums are kept, a multiple of the panel's width."""
+    return max(1, PARTIAL_BYTES // (PARTIAL_ROWS * tile.size) // tile.columns) * tile.columns
+
+
+def _block_rows(problem: Problem, tile: Tile, k: int, split: bool) -> int:
+    """Rows of A in one block, a multiple of a tile's."""
+    size = BLOCK_BYTES if problem.left_transposed else STREAM_BYTES
+    rows = size // ((k + padding(tile)) * tile.size)
+    most = PARTIAL_ROWS if split and not problem.plain_store else 4096
+    return max(1, min(rows, most) // ROWS) * ROWS
+
+
+def partial_shape(problem: Problem, tile: Tile, block: Blocking) -> tuple[int, int]:
+    """Rows and columns of the scratch for partial sums.
+
+    A plain epilogue keeps those of whole panels in its output: only the last panel needs some.
+    """
+    rows = max(_block_rows(problem, tile, known(block.k) or longest_k(problem, tile), True), 1)
+    return rows, tile.columns if problem.plain_store else partial_columns(tile)
+
+
+def block_bytes(problem: Problem, tile: Tile, block: Blocking) -> int:
+    """Scratch for a transposed block of A."""
+    rows, k = known(block.rows), known(block.k)
+    if rows is None or k is None:
+        return BLOCK_BYTES
+    extent = problem.rows
+    rows = min(rows, extent) if isinstance(extent, int) else rows
+    return max(1, rows) * (k + padding(tile)) * tile.size
+
+
+def padding(tile: Tile) -> int:
+    """Elements between rows of a transposed block, so that they do not compete for cache sets."""
+    return 64 // tile.size
+
+
+def tile_rows(problem: Problem, tile: Tile, block: Blocking) -> tuple[int, ...]:
+    """The micro-kernels to write, by rows: just what the shape needs where it is known, else some
+    that can make up any number."""
+    rows = problem.rows
+    if not isinstance(rows, int) or not block.rows.isdigit():
+        return SPARE_ROWS
+    if rows <= ROWS:
+        return tuple(sorted({rows, 1}, reverse=True)) if rows > 0 else (1,)
+    if len(problem.batch_axes) == 0:  # begin and end may cut the rows anywhere
+        return SPARE_ROWS
+    return rows_used({min(rows, int(block.rows)), rows % int(block.rows)})
+
+
+def _operand(size: Size) -> str:
+    return f"%{size}" if isinstance(size, D) else str(size)

@@ -1,0 +1,117 @@
+"""What of a kernel may be vectorised along `kernel.vector`, and how wide.
+
+A vector computes 16 neighbouring points at once, so within a stage the order of effects changes:
+points of one vector run instruction by instruction. Stages where that could be seen (scatters to
+computed addresses, failures that must be recorded in element order) stay scalar.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphc.codegen.cpu.arith import MATH
+from graphc.codegen.kernel import Access, Affine, D, Kernel, Stage, Store
+
+_WIDE_LIMIT = 8  # instructions of a body that still leaves registers for four vectors at once
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """`outer`: the outer axis to vectorise (None: no); `inner`: numbers of the stages vectorised along
+    an inner axis; `wide`: whether an outer axis first runs in steps of four vectors."""
+
+    outer: int | None
+    inner: tuple[int, ...]
+    wide: bool
+
+
+def plan(kernel: Kernel) -> Schedule:
+    """Decide how to vectorise `kernel`."""
+    axis = kernel.vector
+    if axis is None:
+        return Schedule(None, (), False)
+    varying = _varying(kernel, axis)
+    if axis < kernel.outer:
+        fits = all(_outer_fits(kernel, stage, axis, varying) for stage in kernel.stages)
+        return Schedule(axis if fits else None, (), fits and _wide(kernel))
+    inner = tuple(
+        number
+        for number, stage in enumerate(kernel.stages)
+        if axis in stage.axes and _inner_fits(stage, axis, varying)
+    )
+    return Schedule(None, inner, False)
+
+
+def _varying(kernel: Kernel, axis: int) -> frozenset[int]:
+    """Numbers of the values that differ along `axis`."""
+    found: set[int] = set()
+    for stage in kernel.stages:
+        for i in stage.body:
+            forms: list[Affine] = []
+            if isinstance(i.data, Access):
+                forms = [i.data.index, *(bound.index for bound in i.data.where)]
+            elif isinstance(i.data, Affine):
+                forms = [i.data]
+            if any(a in found for a in i.args) or any(_moves(f, axis, found) for f in forms):
+                found.add(i.number)
+        if axis < kernel.outer:
+            found.update(r.number for r in stage.reduces if r.value in found)
+    return frozenset(found)
+
+
+def _moves(form: Affine, axis: int, varying: set[int] | frozenset[int]) -> bool:
+    return form.coefficient(axis) != 0 or any(number in varying for number, _ in form.values)
+
+
+def _fallible(stage: Stage, varying: frozenset[int]) -> bool:
+    """Whether the stage has failures that differ between lanes."""
+    return any(i.fallible and any(a in varying for a in i.args) for i in stage.body)
+
+
+def _distinct(store: Store, axis: int, varying: frozenset[int]) -> bool:
+    """Whether the lanes of a vector along `axis` are neighbours in the stored buffer."""
+    index = store.access.index
+    return index.coefficient(axis) == 1 and not any(v in varying for v, _ in index.values)
+
+
+def _stores_fit(stage: Stage, axis: int, varying: frozenset[int]) -> bool:
+    """Whether reads and writes of a vector's points can be done store by store."""
+    if not stage.ordered and all(store.mode == "set" for store in stage.stores):
+        return all(
+            store.access.index.coefficient(axis) != 0
+            or store.value not in varying
+            for store in stage.stores
+        )
+    buffers = [store.access.buffer for store in stage.stores]
+    return len(buffers) == len(set(buffers)) and all(
+        _distinct(store, axis, varying) for store in stage.stores
+    )
+
+
+def _inner_fits(stage: Stage, axis: int, varying: frozenset[int]) -> bool:
+    serial = stage.ordered or _fallible(stage, varying)
+    return _stores_fit(stage, axis, varying) and not (serial and stage.axes[-1] != axis)
+
+
+def _outer_fits(kernel: Kernel, stage: Stage, axis: int, varying: frozenset[int]) -> bool:
+    serial = stage.ordered or _fallible(stage, varying)
+    innermost = axis == kernel.outer - 1 and not stage.axes
+    return _stores_fit(stage, axis, varying) and not (serial and not innermost)
+
+
+def _wide(kernel: Kernel) -> bool:
+    """Whether the kernel is a light reduction over inner axes, whose rows are long strides apart:
+    then four vectors at once use whole pages and cache lines."""
+    folds = [r for stage in kernel.stages for r in stage.reduces if stage.axes]
+    body = [i for stage in kernel.stages for i in stage.body]
+    heavy = any(i.op in MATH or i.op in ("philox", "div", "rem") for i in body)
+    args = any(r.kind.startswith("arg") for r in folds)
+    small = all(i.dtype.size <= 4 or i.op in ("index", "dim", "check") for i in body)
+    unit = all(
+        i.data.index.coefficient(kernel.vector) in (0, 1) and not i.data.where
+        for i in body
+        if isinstance(i.data, Access) and kernel.vector is not None
+    )
+    dynamic = any(isinstance(a.extent, D) or a.extent >= 64 for a in kernel.axes[: kernel.outer])
+    light = 0 < len(folds) <= 2 and len(body) <= _WIDE_LIMIT
+    return light and not heavy and not args and small and unit and dynamic

@@ -1,0 +1,134 @@
+"""Executables of the CUDA target: a schedule run step by step on a device.
+
+The schedule is the CPU's (same fusion, same plan). Feeds and variables are copied to the device when a
+launch first needs them, results and new values of variables back at the end; what the session holds is
+replaced only when the whole run has succeeded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.codegen.cuda.adapter import Device, device
+from graphc.codegen.cuda.forms import Form, choose_form, inner_points, launch_shape
+from graphc.codegen.cuda.prelude import FAILURE_WORDS
+from graphc.codegen.cuda.run import Run
+from graphc.codegen.cuda.source import kernel_source
+from graphc.codegen.draft import Launch, RandomDim
+from graphc.codegen.fusion import fuse
+from graphc.codegen.kernel import Kernel
+from graphc.codegen.plan import Schedule, plan
+from graphc.codegen.state import SessionState
+from graphc.ir.errors import InvalidArgumentError
+from graphc.ir.function import Function
+
+_compiled: dict[tuple[str, Form], Any] = {}
+_compiling = threading.Lock()
+
+
+class CudaExecutable:
+    """One variant of a program, for the device of this process.
+
+    Attributes:
+        schedule: what was planned; its launches hold the kernels.
+        timings: seconds by phase: "fuse", "plan". Kernels are compiled when they are first launched,
+            since their form depends on sizes.
+
+    Raises:
+        UnavailableError: there is neither a GPU nor the simulator.
+    """
+
+    def __init__(self, function: Function, state: SessionState) -> None:
+        self.device: Device = device()
+        clock = [time.perf_counter()]
+        fused = fuse(function)
+        clock.append(time.perf_counter())
+        self.function = function
+        self.schedule: Schedule = plan(fused)
+        clock.append(time.perf_counter())
+        self.timings = {"fuse": clock[1] - clock[0], "plan": clock[2] - clock[1]}
+        self.randoms = tuple(
+            dict.fromkeys(
+                size
+                for launch in self.schedule.launches
+                for size in launch.dims
+                if isinstance(size, RandomDim)
+            )
+        )
+        self.locks = bool(self.schedule.updates or self.randoms)
+
+    def run(self, arrays: Sequence[np.ndarray], state: SessionState) -> list[np.ndarray] | None:
+        """Run with one array per feed; None where a guard does not hold.
+
+        Raises:
+            OpError: what went wrong; no variable has changed then.
+        """
+        from graphc.codegen.program import bind, check_initialized
+
+        with _held(state.lock if self.locks else None):
+            check_initialized(self.function, state)
+            variables = self._variables(state)
+            shapes = [array.shape for array in (*arrays, *variables.values())]
+            symbols = bind(self.function, arrays, shapes)
+            if symbols is None:
+                return None
+            results = Run(self, arrays, variables, symbols, state).go()
+            state.statistics["runs"] += 1
+            return results
+
+    def launch(
+        self, launch: Launch, buffers: list[Any], dims: list[int], failure: Any, state: SessionState
+    ) -> None:
+        """Run one kernel, compiled if this form of it is new to the process."""
+        kernel, geometry = launch.kernel, self.device.geometry
+        form = choose_form(kernel, inner_points(kernel, dims), geometry)
+        shape = launch_shape(kernel, form, dims, geometry)
+        if shape is not None:
+            function = self._function(kernel, form, state)
+            self.device.launch(kernel, function, *shape, buffers, dims, failure)
+
+    def new_failure(self) -> Any:
+        """Memory for a failure record, in which nothing is recorded."""
+        return self.device.upload(np.zeros(FAILURE_WORDS, np.int64))
+
+    def _function(self, kernel: Kernel, form: Form, state: SessionState) -> Any:
+        key = (kernel.key, form)
+        with _compiling:
+            if key not in _compiled:
+                source = kernel_source(kernel, form, self.device.geometry)
+                _compiled[key] = self.device.compile(kernel, source)
+                state.statistics["kernels_compiled"] += 1
+            return _compiled[key]
+
+    def _variables(self, state: SessionState) -> dict[str, np.ndarray]:
+        found = {}
+        for parameter in self.function.parameters:
+            if parameter.kind != "variable":
+                continue
+            value, declared = state.variables[parameter.name], parameter.tensor.type.dims
+            if value.ndim != len(declared) or any(
+                isinstance(d, int) and d != n for d, n in zip(declared, value.shape, strict=True)
+            ):
+                raise InvalidArgumentError(
+                    None, parameter.tensor.op,
+                    f"variable '{parameter.name}' holds a value of shape {value.shape}, but was declared "
+                    f"with shape {declared}; declare it with validate_shape=False",
+                )  # fmt: skip
+            found[parameter.name] = value
+        return found
+
+
+@contextlib.contextmanager
+def _held(lock: Any) -> Iterator[None]:
+    """Hold a lock, if there is one."""
+    if lock is None:
+        yield
+        return
+    with lock:
+        yield

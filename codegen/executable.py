@@ -1,0 +1,382 @@
+"""Executables: a schedule that runs, as one table for the native driver.
+
+An `Executable` is immutable and shared by threads; each run takes a *frame* (buffer and dimension
+tables, arena) from a pool. A purely numeric step is one native call; host operations and sizes that
+only the run can know divide it into native stretches with Python between them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphc.codegen.assembly import Allocation, Stretch, assemble
+from graphc.codegen.cpu import driver
+from graphc.codegen.cpu.jit import host_target
+from graphc.codegen.fusion import dims, fuse
+from graphc.codegen.kernel import CODES
+from graphc.codegen.plan import ALIGNMENT, HostStep, SizeStep, plan
+from graphc.codegen.state import SessionState
+from graphc.ir import lowering as low
+from graphc.ir.dims import as_symbol
+from graphc.ir.errors import (
+    FailedPreconditionError,
+    InternalError,
+    InvalidArgumentError,
+    ResourceExhaustedError,
+)
+from graphc.ir.function import Function
+from graphc.ir.graph import Operation, Tensor
+from graphc.ir.passes.resolve import uninitialized
+
+
+@dataclass
+class _Frame:
+    """One run's tables. `key` are the supplied sizes that the prepared sizes belong to."""
+
+    native: Any
+    buffers: np.ndarray
+    dims: np.ndarray
+    arena: np.ndarray
+    key: Any = None
+
+
+class Executable:
+    """One variant of a program, compiled for this CPU.
+
+    Attributes:
+        schedule: what was planned; its launches hold the kernels.
+        tables: what the driver runs.
+        timings: seconds by phase: "fuse", "plan", "compile", "assemble".
+    """
+
+    def __init__(self, function: Function, state: SessionState, fusion: bool = True) -> None:
+        clock = [time.perf_counter()]
+        fused = fuse(function, fusion)
+        clock.append(time.perf_counter())
+        self.function = function
+        self.schedule = plan(fused)
+        clock.append(time.perf_counter())
+        target = host_target()
+        before = target.statistics.compiled
+        kernels = target.compile_many([launch.kernel for launch in self.schedule.launches])
+        state.statistics["kernels_compiled"] += target.statistics.compiled - before
+        clock.append(time.perf_counter())
+        self.tables = assemble(self.schedule, [kernel.address for kernel in kernels])
+        clock.append(time.perf_counter())
+        phases = ("fuse", "plan", "compile", "assemble")
+        self.timings = {p: b - a for p, a, b in zip(phases, clock, clock[1:], strict=False)}
+        self._pool: list[_Frame] = []
+        self.locks = bool(self.schedule.updates or self.tables.random_names)
+
+    def run(self, arrays: Sequence[np.ndarray], state: SessionState) -> list[np.ndarray] | None:
+        """Run with one array per feed; None where a guard does not hold."""
+        frame = self._take()
+        try:
+            with _held(state.lock if self.locks else None):
+                variables = self._variables(state)
+                if not self._prepare(frame, arrays, variables):
+                    return None
+                results = _Run(self, frame, arrays, variables, state).go()
+                state.statistics["runs"] += 1
+                return results
+        finally:
+            self._pool.append(frame)
+
+    def arena_bytes(self, arrays: Sequence[np.ndarray], state: SessionState) -> int | None:
+        """The working memory that a run with such feeds takes; None where a guard does not hold."""
+        frame = self._take()
+        if not self._prepare(frame, arrays, self._variables(state)):
+            return None
+        return int(frame.dims[self.tables.arena_slot])
+
+    def _take(self) -> _Frame:
+        try:
+            return self._pool.pop()
+        except IndexError:
+            buffers = np.zeros(max(len(self.tables.buffer_slot), 1), np.int64)
+            for slot, array in self.tables.constants:
+                buffers[slot] = _address(array)
+            sizes = self.tables.sizes.array()
+            return _Frame(driver.Frame(buffers, sizes), buffers, sizes, np.empty(0, np.uint8))
+
+    def _variables(self, state: SessionState) -> list[np.ndarray]:
+        found = []
+        for _, name, parameter in self.tables.variables:
+            value = state.variables.get(name)
+            if value is None:
+                op = parameter.op
+                raise FailedPreconditionError(None, op, uninitialized(op).message)
+            if value.ndim != len(parameter.type.dims) or any(
+                isinstance(d, int) and d != n
+                for d, n in zip(parameter.type.dims, value.shape, strict=True)
+            ):
+                raise InvalidArgumentError(
+                    None, parameter.op,
+                    f"variable '{name}' holds a value of shape {value.shape}, but was declared with shape "
+                    f"{parameter.type.dims}; declare it with validate_shape=False",
+                )  # fmt: skip
+            found.append(value)
+        return found
+
+    def _prepare(
+        self, frame: _Frame, arrays: Sequence[np.ndarray], variables: list[np.ndarray]
+    ) -> bool:
+        """Bind the symbols and compute all sizes; False where a guard does not hold."""
+        sources = [*arrays, *variables]
+        key = [
+            sources[b.source].shape[b.axis] if b.element < 0
+            else int(sources[b.source].flat[b.element])
+            for b in self.tables.bindings
+        ]  # fmt: skip
+        if frame.key == key:
+            return True
+        table = frame.dims
+        for binding, value in zip(self.tables.bindings, key, strict=True):
+            table[binding.slot] = value
+        frame.key = None
+        code = frame.native.drive(self.tables.prepare)
+        if code:
+            frame.native.clear()
+        if code == CODES["GUARD"]:
+            return False
+        need = int(table[self.tables.arena_slot]) + ALIGNMENT
+        if code or need < 0:
+            raise ResourceExhaustedError(
+                None, None, "the sizes of this run's tensors exceed what can be addressed"
+            )
+        if need > frame.arena.size:
+            frame.arena = _allocate((need,), np.dtype(np.uint8), None)
+        base = _address(frame.arena)
+        frame.native.arena = base + (-base) % ALIGNMENT
+        frame.key = key
+        return True
+
+
+def _address(array: np.ndarray) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address
+
+
+def _allocate(shape: Sequence[int], dtype: np.dtype, op: Operation | None) -> np.ndarray:
+    """An uninitialised array.
+
+    Raises:
+        InvalidArgumentError: a size is negative; ResourceExhaustedError: there is no memory for it.
+    """
+    if min(shape, default=0) < 0:
+        raise InvalidArgumentError(None, op, f"a tensor would get the shape {tuple(shape)}")
+    try:
+        return np.empty(shape, dtype)
+    except (MemoryError, ValueError):
+        raise ResourceExhaustedError(
+            None, op, f"no memory for a tensor of shape {tuple(shape)} and dtype {dtype}"
+        ) from None
+
+
+@contextlib.contextmanager
+def _held(lock: Any) -> Iterator[None]:
+    """Hold a lock, if there is one."""
+    if lock is None:
+        yield
+        return
+    with lock:
+        yield
+
+
+@contextlib.contextmanager
+def _released(lock: Any) -> Iterator[None]:
+    """Give up a held lock for a while, if there is one."""
+    if lock is None:
+        yield
+        return
+    lock.release()
+    try:
+        yield
+    finally:
+        lock.acquire()
+
+
+class _Run:
+    """One run of an executable over a prepared frame."""
+
+    def __init__(
+        self,
+        executable: Executable,
+        frame: _Frame,
+        arrays: Sequence[np.ndarray],
+        variables: list[np.ndarray],
+        state: SessionState,
+    ) -> None:
+        self.executable, self.frame, self.state = executable, frame, state
+        self.tables, self.schedule = executable.tables, executable.schedule
+        self.memory: dict[Tensor, np.ndarray] = {}  # arrays by storage, all but the arena's
+        for (slot, tensor), array in zip(self.tables.feeds, arrays, strict=True):
+            self._hold(tensor, slot, array)
+        for (slot, _, tensor), array in zip(self.tables.variables, variables, strict=True):
+            self._hold(tensor, slot, array)
+        for slot, name, tensor in self.tables.flags:
+            self._hold(tensor, slot, np.array(name in state.variables))
+        for slot, dim in self.tables.randoms:
+            key = state.random_key(dim.name, dim.seed, dim.seed2)
+            frame.dims[slot] = key if dim.part == "key" else state.random_run(dim.name)
+
+    def go(self) -> list[np.ndarray]:
+        early = self._old_values()
+        for allocation in self.tables.allocations:
+            self._allocation(allocation)
+        for stretch in self.tables.stretches:
+            self._stretch(stretch)
+        return self._commit(early)
+
+    def _hold(self, storage: Tensor, slot: int, array: np.ndarray) -> None:
+        self.memory[storage] = array
+        if storage.dtype.size:
+            self.frame.buffers[slot] = _address(array)
+
+    def _allocation(self, allocation: Allocation) -> None:
+        storage = allocation.storage
+        shape = [int(self.frame.dims[s]) for s in allocation.shape]
+        self._hold(storage, allocation.slot, _allocate(shape, storage.dtype.numpy, storage.op))
+
+    def _old_values(self) -> dict[int, np.ndarray]:
+        """Results that are variables' old values: copied before anything is written."""
+        return {
+            number: self.memory[storage].copy()
+            for number, storage in enumerate(self.schedule.results)
+            if storage.op.type == "Parameter" and storage.op.attrs["kind"] == "variable"
+        }
+
+    def _stretch(self, stretch: Stretch) -> None:
+        for allocation in stretch.allocations:
+            self._allocation(allocation)
+        code = self.frame.native.drive(stretch.program)
+        if code:
+            raise self._failure(code)
+        match stretch.after:
+            case HostStep() as step:
+                self._host(step)
+            case SizeStep() as step:
+                for symbol, storage, element in step.sizes:
+                    slot = self.tables.sizes.supplied(symbol)
+                    self.frame.dims[slot] = int(self._array(storage).flat[element])
+
+    def _sizes(self, tensor: Tensor) -> tuple[int, ...]:
+        """A tensor's sizes in this run."""
+        slot, values = self.tables.sizes.slot, self.frame.dims
+        return tuple([d if isinstance(d, int) else int(values[slot(d)]) for d in dims(tensor)])
+
+    def _array(self, storage: Tensor) -> np.ndarray:
+        """A storage as an array over the memory it lives in."""
+        place = self.schedule.places[storage]
+        if place.kind == "variable":
+            storage = next(t for _, name, t in self.tables.variables if name == place.name)
+        found = self.memory.get(storage)
+        if found is not None:
+            return found
+        if place.kind == "constant":
+            constant: np.ndarray = place.name
+            return constant
+        address = int(self.frame.buffers[self.tables.buffer_slot[storage]])
+        return driver.array_at(address, self._sizes(storage), storage.dtype.numpy)
+
+    # -- host operations
+
+    def _host(self, step: HostStep) -> None:
+        op = step.operation
+        lowering = op.definition.lowering
+        assert isinstance(lowering, low.Host), op
+        inputs = [
+            self._array(storage).reshape(self._sizes(tensor)).copy()
+            for tensor, storage in zip(op.inputs, step.inputs, strict=True)
+        ]
+        with _released(self.state.lock if self.executable.locks else None):
+            outputs = lowering.call(op, *inputs)
+        if len(op.outputs) == 1 and not isinstance(outputs, (tuple, list)):
+            outputs = (outputs,)
+        for tensor, value in zip(op.outputs, outputs or (), strict=True):
+            self._receive(tensor, np.asarray(value, tensor.dtype.numpy, order="C"))
+
+    def _receive(self, tensor: Tensor, value: np.ndarray) -> None:
+        """Take over what a host operation returned."""
+        if tensor not in self.schedule.places:
+            return
+        expected = dims(tensor)
+        environment = self.executable.function.environment
+        if len(expected) == value.ndim:
+            for size, actual in zip(expected, value.shape, strict=True):
+                symbol = as_symbol(size)
+                if symbol is not None and symbol in environment.dynamic:
+                    self.frame.dims[self.tables.sizes.supplied(symbol)] = actual
+        if len(expected) != value.ndim or value.shape != self._sizes(tensor):
+            raise InvalidArgumentError(
+                None, tensor.op,
+                f"{tensor.op.type} returned an array of shape {value.shape}, declared is {expected}",
+            )  # fmt: skip
+        if self.schedule.places[tensor].kind == "arena":
+            self._array(tensor)[...] = value
+        else:
+            self._hold(tensor, self.tables.buffer_slot[tensor], value)
+
+    # -- the end
+
+    def _commit(self, early: dict[int, np.ndarray]) -> list[np.ndarray]:
+        """Collect the results and replace the variables' values."""
+        function, schedule = self.executable.function, self.schedule
+        updated: dict[str, np.ndarray] = {}
+        for (name, storage), (_, tensor) in zip(schedule.updates, function.updates, strict=True):
+            place = schedule.places[storage]
+            if (place.kind, place.name) == ("variable", name) and storage.op.type != "Parameter":
+                continue  # written in place
+            value = self._array(storage)
+            if (place.kind, place.name) != ("shadow", name):
+                value = value.copy()
+            updated[name] = value.reshape(self._sizes(tensor))
+        results: list[np.ndarray] = []
+        given: set[Tensor] = set()
+        for number, (storage, tensor) in enumerate(
+            zip(schedule.results, function.results, strict=True)
+        ):
+            value = early[number] if number in early else self._array(storage)
+            if number not in early and (
+                schedule.places[storage].kind != "result" or storage in given
+            ):
+                value = value.copy()
+            given.add(storage)
+            results.append(value.reshape(self._sizes(tensor)))
+        with self.state.lock:
+            self.state.variables.update(updated)
+            self.state.advance_random(self.tables.random_names)
+        return results
+
+    def _failure(self, code: int) -> Exception:
+        """The exception for a failure that native code recorded."""
+        native = self.frame.native
+        number, (a, b) = native.op, native.operands
+        native.clear()
+        if code == CODES["GUARD"]:
+            guard = self.executable.function.environment.guards[number]
+            return InvalidArgumentError(
+                None,
+                None,
+                f"sizes computed in this run do not fit together: {guard} (here {a} and {b})",
+            )
+        operations = self.executable.function.operations
+        op = operations[number] if 0 <= number < len(operations) else None
+        kind = "operation" if op is None else op.type
+        if code == CODES["INDEX"]:
+            text = f"index {a} is not in [0, {b}); check the values of its indices"
+        elif code == CODES["DIVIDE"]:
+            text = "integer division by zero"
+        elif code == CODES["POWER"]:
+            text = "integers to negative integer powers are not allowed"
+        elif code == CODES["CHECK"]:
+            text = op.attrs.get("message", "a check failed") if op is not None else "a check failed"
+        else:
+            return InternalError(None, op, f"native code failed with code {code}")
+        return InvalidArgumentError(None, op, f"{kind}: {text}")

@@ -1,0 +1,252 @@
+"""Planning: the order of launches, where every tensor lives, and the arena.
+
+A *storage* is the memory of one tensor (reshapes share it). Feeds, variables, constants and results
+bring their own memory; everything else lives in the arena, in *slots* found by interval colouring
+guided by the hints. A slot is as large as its largest member's formula, so the plan serves every
+size.
+
+A variable's new value is written in place only if no later launch reads the old one and neither
+this nor any later launch can fail; otherwise it goes to a shadow array that replaces the old one on
+commit.
+"""
+
+from __future__ import annotations
+
+import bisect
+import heapq
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from graphc.codegen.draft import Draft, Launch
+from graphc.codegen.finish import finish
+from graphc.codegen.fusion import Fused, dims
+from graphc.codegen.lower import Lowering
+from graphc.ir.dims import Symbol, product
+from graphc.ir.function import Function
+from graphc.ir.graph import Operation, Tensor
+
+ALIGNMENT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a storage lives.
+
+    kind: "feed" (number), "variable" (name), "constant" (array), "result" (number), "shadow" (name of the
+    variable it replaces), "arena" (slot number), "heap" (allocated in mid-run: its size is dynamic).
+    """
+
+    kind: Literal["feed", "variable", "constant", "result", "shadow", "arena", "heap"]
+    name: Any
+
+
+@dataclass(frozen=True, slots=True)
+class HostStep:
+    """A host operation, run in Python between two native stretches."""
+
+    operation: Operation
+    inputs: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SizeStep:
+    """Sizes that become known here: (symbol, storage of the integer tensor, element)."""
+
+    sizes: tuple[tuple[Symbol, Tensor, int], ...]
+
+
+Step = Launch | HostStep | SizeStep
+
+
+@dataclass
+class Schedule:
+    """A function as steps over storages. Targets turn it into something that runs.
+
+    `slots` are the member sizes (bytes) of each arena slot. `results[i]` and `updates` say which
+    storage holds what the run returns or commits; where that is not the result's own memory it is
+    copied.
+    """
+
+    function: Function
+    fused: Fused
+    steps: list[Step]
+    places: dict[Tensor, Place]
+    slots: list[list[Any]]
+    results: list[Tensor]
+    updates: list[tuple[str, Tensor]]
+    launches: list[Launch] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.launches = [s for s in self.steps if isinstance(s, Launch)]
+
+    @property
+    def single_stretch(self) -> bool:
+        """Whether the step is one native stretch."""
+        return len(self.launches) == len(self.steps)
+
+
+def plan(fused: Fused) -> Schedule:
+    """Order, place and finish the kernels of a fused function."""
+    return _Planner(fused).run()
+
+
+class _Planner:
+    def __init__(self, fused: Fused) -> None:
+        self.fused = fused
+        self.function = fused.function
+        self.steps: list[Draft | HostStep | SizeStep] = []
+        self.places: dict[Tensor, Place] = {}
+        self.writer: dict[Tensor, list[int]] = {}
+        self.readers: dict[Tensor, list[int]] = {}
+
+    def run(self) -> Schedule:
+        self._order()
+        self._source_places()
+        results = [self.fused.storage(t) for t in self.function.results]
+        for number, storage in enumerate(results):
+            if storage not in self.places:
+                self.places[storage] = Place("result", number)
+        updates = [(name, self.fused.storage(t)) for name, t in self.function.updates]
+        self._updates(updates, results)
+        slots = self._arena()
+        steps: list[Step] = [finish(s) if isinstance(s, Draft) else s for s in self.steps]
+        return Schedule(self.function, self.fused, steps, self.places, slots, results, updates)
+
+    def _order(self) -> None:
+        waiting: dict[Tensor, list[Any]] = {}
+        for symbol, tensor, element in self.function.sizes:
+            storage = self.fused.storage(tensor)
+            waiting.setdefault(storage, []).append((symbol, storage, element))
+        ready = [
+            s for t, found in waiting.items() if t.op not in self.fused.group_of for s in found
+        ]
+        if ready:
+            self.steps.append(SizeStep(tuple(ready)))
+        lowering = Lowering(self.fused)
+        for group in self.fused.groups:
+            op = group.operations[0]
+            if group.kind == "host":
+                inputs = tuple(self.fused.storage(t) for t in op.inputs)
+                self._record(HostStep(op, inputs), inputs, op.outputs)
+            for draft in lowering.drafts(group):
+                self._record(draft, draft.reads, draft.written)
+            sizes = [
+                s for member in group.operations for t in member.outputs for s in waiting.get(t, ())
+            ]
+            if sizes:
+                self._record(SizeStep(tuple(sizes)), [s[1] for s in sizes], ())
+
+    def _record(self, step: Any, reads: Any, writes: Any) -> None:
+        number = len(self.steps)
+        self.steps.append(step)
+        for tensor in reads:
+            self.readers.setdefault(tensor, []).append(number)
+        for tensor in writes:
+            self.writer.setdefault(tensor, []).append(number)
+
+    def _source_places(self) -> None:
+        feeds = 0
+        for parameter in self.function.parameters:
+            if parameter.kind == "variable":
+                place = Place("variable", parameter.name)
+            elif parameter.kind == "initialized":
+                place = Place("constant", ("initialized", parameter.name))
+            else:
+                place = Place("feed", feeds)
+                feeds += 1
+            self.places[parameter.tensor] = place
+        live = {self.fused.storage(t) for t in self.function.live}
+        for tensor in [*self.readers, *live]:
+            if tensor.op.type == "Const":
+                self.places[tensor] = Place("constant", tensor.op.attrs["value"])
+
+    # -- variables
+
+    def _updates(self, updates: list[tuple[str, Tensor]], results: list[Tensor]) -> None:
+        parameters = {p.name: p.tensor for p in self.function.parameters if p.kind == "variable"}
+        safe_from = self._first_safe_step()
+        taken: set[Tensor] = set()
+        for name, storage in updates:
+            if storage in self.places or storage in taken:
+                continue  # a source, a result, or another variable's value: copied on commit
+            taken.add(storage)
+            old = parameters.get(name)
+            if old is not None and self._may_write_in_place(storage, old, safe_from):
+                step = self.steps[self.writer[storage][0]]
+                assert isinstance(step, Draft)
+                step.in_place[storage] = old
+                self.places[storage] = Place("variable", name)
+            else:
+                self.places[storage] = Place("shadow", name)
+
+    def _first_safe_step(self) -> int:
+        """The first step from which on nothing can fail; past the end if the step is not all native."""
+        if any(not isinstance(s, Draft) for s in self.steps):
+            return len(self.steps)
+        for number in range(len(self.steps) - 1, -1, -1):
+            step = self.steps[number]
+            if isinstance(step, Draft) and step.can_fail:
+                return number + 1
+        return 0
+
+    def _may_write_in_place(self, storage: Tensor, old: Tensor, safe_from: int) -> bool:
+        writers = self.writer.get(storage, [])
+        if len(writers) != 1 or writers[0] < safe_from or dims(storage) != dims(old):
+            return False
+        number = writers[0]
+        if any(reader > number for reader in self.readers.get(old, ())):
+            return False
+        step = self.steps[number]
+        if not isinstance(step, Draft):
+            return False
+        if number not in self.readers.get(old, ()):
+            return self._adopt(step, old)
+        return old not in step.in_place.values() and step.may_overwrite(storage, old)
+
+    def _adopt(self, step: Draft, old: Tensor) -> bool:
+        """A launch that does not read the old value may write over it all the same."""
+        if old in step.in_place.values():
+            return False
+        step.buffers.append(old)
+        return True
+
+    # -- arena
+
+    def _arena(self) -> list[list[Any]]:
+        """Place every other storage in a slot."""
+        hint = self.function.environment.hint
+        free: list[tuple[int, int]] = []  # (width, slot), sorted
+        busy: list[tuple[int, int]] = []  # heap of (last use, slot)
+        slots: list[list[Any]] = []
+        widths: list[int] = []
+        for storage in sorted(self.writer, key=lambda t: self.writer[t][0]):
+            if storage in self.places:
+                continue
+            start = self.writer[storage][0]
+            last = max([*self.writer[storage], *self.readers.get(storage, ())])
+            size = product(dims(storage)) * storage.dtype.size
+            if self.function.environment.is_dynamic(size) or storage.dtype.size == 0:
+                self.places[storage] = Place("heap", len(self.places))
+                continue
+            while busy and busy[0][0] < start:
+                _, slot = heapq.heappop(busy)
+                bisect.insort(free, (widths[slot], slot))
+            width = size if isinstance(size, int) else hint(size)
+            slot = _take(free, width)
+            if slot is None:
+                slot = len(slots)
+                slots.append([])
+                widths.append(0)
+            slots[slot].append(size)
+            widths[slot] = max(widths[slot], width)
+            heapq.heappush(busy, (last, slot))
+            self.places[storage] = Place("arena", slot)
+        return [list(dict.fromkeys(members)) for members in slots]
+
+
+def _take(free: list[tuple[int, int]], width: int) -> int | None:
+    """Remove the free slot that fits best: the smallest that is large enough, else the largest."""
+    if not free:
+        return None
+    position = min(bisect.bisect_left(free, (width, -1)), len(free) - 1)
+    return free.pop(position)[1]

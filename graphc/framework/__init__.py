@@ -1,0 +1,1 @@
+"""What TF1 calls the framework: the default graph, scopes, variables, conversions, shapes."""

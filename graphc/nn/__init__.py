@@ -1,0 +1,48 @@
+"""`tf.nn`, as TF1 spells it."""
+
+from graphc.ops.nn_impl import (
+    batch_norm_with_global_normalization as batch_norm_with_global_normalization,
+)
+from graphc.ops.nn_impl import batch_normalization as batch_normalization
+from graphc.ops.nn_impl import embedding_lookup as embedding_lookup
+from graphc.ops.nn_impl import in_top_k as in_top_k
+from graphc.ops.nn_impl import l2_loss as l2_loss
+from graphc.ops.nn_impl import l2_normalize as l2_normalize
+from graphc.ops.nn_impl import log_poisson_loss as log_poisson_loss
+from graphc.ops.nn_impl import moments as moments
+from graphc.ops.nn_impl import normalize_moments as normalize_moments
+from graphc.ops.nn_impl import (
+    sigmoid_cross_entropy_with_logits as sigmoid_cross_entropy_with_logits,
+)
+from graphc.ops.nn_impl import sufficient_statistics as sufficient_statistics
+from graphc.ops.nn_impl import (
+    weighted_cross_entropy_with_logits as weighted_cross_entropy_with_logits,
+)
+from graphc.ops.nn_impl import weighted_moments as weighted_moments
+from graphc.ops.nn_impl import zero_fraction as zero_fraction
+from graphc.ops.nn_ops import bias_add as bias_add
+from graphc.ops.nn_ops import crelu as crelu
+from graphc.ops.nn_ops import dropout as dropout
+from graphc.ops.nn_ops import elu as elu
+from graphc.ops.nn_ops import leaky_relu as leaky_relu
+from graphc.ops.nn_ops import log_softmax as log_softmax
+from graphc.ops.nn_ops import relu as relu
+from graphc.ops.nn_ops import relu6 as relu6
+from graphc.ops.nn_ops import relu_layer as relu_layer
+from graphc.ops.nn_ops import selu as selu
+from graphc.ops.nn_ops import sigmoid as sigmoid
+from graphc.ops.nn_ops import softmax as softmax
+from graphc.ops.nn_ops import (
+    softmax_cross_entropy_with_logits as softmax_cross_entropy_with_logits,
+)
+from graphc.ops.nn_ops import (
+    softmax_cross_entropy_with_logits_v2 as softmax_cross_entropy_with_logits_v2,
+)
+from graphc.ops.nn_ops import softplus as softplus
+from graphc.ops.nn_ops import softsign as softsign
+from graphc.ops.nn_ops import (
+    sparse_softmax_cross_entropy_with_logits as sparse_softmax_cross_entropy_with_logits,
+)
+from graphc.ops.nn_ops import swish as swish
+from graphc.ops.nn_ops import tanh as tanh
+from graphc.ops.nn_ops import xw_plus_b as xw_plus_b

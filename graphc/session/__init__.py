@@ -1,0 +1,1 @@
+"""Sessions: what users fetch and feed, bound to compiled programs."""

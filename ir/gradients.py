@@ -1,0 +1,285 @@
+"""Reverse-mode differentiation: append to a graph the operations that compute its gradients.
+
+The contract is TF1's `tf.gradients`. Graphs are append-only, so creation order is a topological
+order: one backward scan over the operations between xs and ys sees every cotangent complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from graphc.ir import dtypes
+from graphc.ir.dims import Unknown
+from graphc.ir.errors import InternalError
+from graphc.ir.graph import Graph, IndexedSlices, NoGradient, Operation, Tensor
+from graphc.ir.types import TensorType, shape_text
+
+Cotangent = Tensor | IndexedSlices
+
+# Operation types whose gradient hands sparse cotangents through as they are.
+_PASS_SLICES = frozenset({"Identity", "PlaceholderWithDefault"})
+
+
+def gradients(
+    ys: Tensor | Sequence[Tensor],
+    xs: Tensor | Sequence[Tensor],
+    grad_ys: Any = None,
+    stop_gradients: Any = None,
+    unconnected: Literal["none", "zero"] = "none",
+    name: str = "gradients",
+) -> list[Cotangent | None]:
+    """Append operations that compute d(sum of ys)/dx for each x.
+
+    Args:
+        ys: tensors to differentiate (`IndexedSlices` are made dense).
+        xs: tensors to differentiate by, intermediate ones and variables' refs included.
+        grad_ys: cotangents of ys; None, or None for an element, means ones.
+        stop_gradients: tensors (or operations) to be taken as constant.
+        unconnected: what an x that no y depends on gets: None, or zeros.
+        name: scope of the new operations.
+
+    Returns:
+        For each x a tensor of its shape and dtype, `IndexedSlices` where it was only gathered from,
+        or None. Integer and bool tensors carry no gradients.
+
+    Raises:
+        TypeError: a y is complex and has no grad_ys, or a grad_ys is of another kind than its y.
+        ValueError: ys and grad_ys differ in length or dtype, or `unconnected` is unknown.
+    """
+    if unconnected not in ("none", "zero"):
+        raise ValueError(f"Unknown value for unconnected_gradients: {unconnected!r}")
+    ys, xs = _as_list(ys), _as_list(xs)
+    if not ys or not xs:
+        return [None] * len(xs)
+    graph: Graph = ys[0].graph
+    for tensor in (*ys, *xs):
+        if tensor.graph is not graph:
+            raise ValueError(f"{tensor} is from another graph than {ys[0]}")
+    with graph.name_scope(name), graph.role("gradient"):
+        dense = [y.dense() if isinstance(y, IndexedSlices) else y for y in ys]
+        backward = _Backward(graph, dense, xs, _stop_operations(stop_gradients))
+        backward.seed(_seeds(graph, dense, grad_ys))
+        backward.run()
+        found = [backward.result(x) for x in xs]
+        if unconnected == "zero":
+            found = [
+                graph.op("ZerosLike", x) if dx is None else dx
+                for x, dx in zip(xs, found, strict=True)
+            ]
+    return found
+
+
+def _as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _stop_operations(given: Any) -> set[Operation]:
+    if given is None:
+        return set()
+    return {t if isinstance(t, Operation) else t.op for t in _as_list(given)}
+
+
+def _seeds(graph: Graph, ys: list[Tensor], given: Any) -> list[Cotangent]:
+    """The cotangents of ys."""
+    listed = [None] * len(ys) if given is None else _as_list(given)
+    if len(listed) != len(ys):
+        raise ValueError(f"Passed {len(listed)} grad_ys for {len(ys)} ys")
+    seeds: list[Cotangent] = []
+    for number, (y, dy) in enumerate(zip(ys, listed, strict=True)):
+        if dy is None:
+            if y.dtype.is_complex:
+                raise TypeError(
+                    f"Gradients of complex tensors must set grad_ys (y.dtype = {y.dtype!r})"
+                )
+            seeds.append(graph.op("OnesLike", y, name=f"grad_ys_{number}"))
+            continue
+        if not isinstance(dy, (Tensor, IndexedSlices)):
+            dy = graph.constant(dy, y.dtype, name=f"grad_ys_{number}")
+        _check_seed(y, dy)
+        seeds.append(dy)
+    return seeds
+
+
+def _check_seed(y: Tensor, dy: Cotangent) -> None:
+    real = y.dtype.is_floating or y.dtype.is_integer
+    if real and not (dy.dtype.is_floating or dy.dtype.is_integer):
+        raise TypeError(
+            f"Gradient type {dy.dtype.name} generated for real or integer-valued tensor {y} with "
+            f"type {y.dtype.name} must be real or integer"
+        )
+    if y.dtype.is_complex and not dy.dtype.is_complex:
+        raise TypeError(
+            f"Gradient type {dy.dtype.name} generated for complex-valued tensor {y} with type "
+            f"{y.dtype.name} must be complex"
+        )
+    if y.dtype is not dy.dtype:
+        raise ValueError(f"grad_ys of {y} has dtype {dy.dtype.name}; use tf.cast")
+
+
+class _Backward:
+    """One backward scan. `pending` holds the contributions to each tensor's cotangent."""
+
+    def __init__(
+        self, graph: Graph, ys: list[Tensor], xs: list[Tensor], stops: set[Operation]
+    ) -> None:
+        self.graph = graph
+        self.ys = ys
+        self.targets = set(xs)
+        self.pending: dict[Tensor, list[Cotangent]] = {}
+        self.results: dict[Tensor, Cotangent] = {}
+        ancestors = _ancestors(ys, min(x.op.number for x in xs))
+        self.active = _active(ancestors, self.targets, stops)
+        self.operations = [op for op in ancestors if any(t in self.active for t in op.outputs)]
+        self.stops = stops
+
+    def seed(self, seeds: list[Cotangent]) -> None:
+        for y, dy in zip(self.ys, seeds, strict=True):
+            if y in self.active or y in self.targets:
+                self.pending.setdefault(y, []).append(dy)
+
+    def run(self) -> None:
+        for op in reversed(self.operations):
+            self._visit(op)
+
+    def result(self, x: Tensor) -> Cotangent | None:
+        if x not in self.results and x in self.pending:
+            self.results[x] = accumulate(self.pending.pop(x))
+        return self.results.get(x)
+
+    def _visit(self, op: Operation) -> None:
+        """Turn the cotangents of an operation's outputs into those of its inputs."""
+        pending = self.pending
+        cotangents: list[Cotangent | None] = []
+        for tensor in op.outputs:
+            given = pending.pop(tensor, None)
+            dy = None
+            if given is not None:
+                if len(given) > 1:
+                    with self.graph.provenance(op):
+                        dy = accumulate(given)
+                else:
+                    dy = given[0]
+                if tensor in self.targets:
+                    self.results[tensor] = dy
+            cotangents.append(dy)
+        active = self.active
+        if op in self.stops or not any(t in active for t in op.inputs):
+            return
+        if all(dy is None for dy in cotangents):
+            return
+        for tensor, dx in zip(op.inputs, self._differentiate(op, cotangents), strict=True):
+            if dx is not None and tensor in active:
+                _check_cotangent(op, tensor, dx)
+                pending.setdefault(tensor, []).append(dx)
+
+    def _differentiate(
+        self, op: Operation, cotangents: list[Cotangent | None]
+    ) -> Sequence[Cotangent | None]:
+        rule = op.definition.gradient
+        if isinstance(rule, NoGradient):
+            return [None] * len(op.inputs)
+        graph = self.graph
+        with graph.name_scope(f"{op.name}_grad"), graph.provenance(op):
+            if op.type not in _PASS_SLICES:
+                cotangents = [
+                    dy.dense() if isinstance(dy, IndexedSlices) else dy for dy in cotangents
+                ]
+            found = rule(op, *cotangents)
+        found = (
+            [found] if isinstance(found, (Tensor, IndexedSlices)) or found is None else list(found)
+        )
+        if len(found) != len(op.inputs):
+            raise InternalError(
+                None, op,
+                f"the gradient of {op.type} gives {len(found)} results for {len(op.inputs)} inputs",
+            )  # fmt: skip
+        return found
+
+
+def _ancestors(ys: list[Tensor], first: int) -> list[Operation]:
+    """The operations ys depend on, from number `first` on, in creation order."""
+    pending = [y.op for y in ys]
+    found = set(pending)
+    while pending:
+        for tensor in pending.pop().inputs:
+            op = tensor.op
+            if op.number >= first and op not in found:
+                found.add(op)
+                pending.append(op)
+    return sorted(found, key=lambda op: op.number)
+
+
+def _active(
+    operations: list[Operation], targets: set[Tensor], stops: set[Operation]
+) -> set[Tensor]:
+    """The tensors through which something flows back to a target (the targets included)."""
+    active: set[Tensor] = set()
+    for op in operations:
+        flows = (
+            op not in stops
+            and not isinstance(op.definition.gradient, NoGradient)
+            and any(t in active for t in op.inputs)
+        )
+        for tensor in op.outputs:
+            if (flows or tensor in targets) and tensor.dtype.is_differentiable:
+                active.add(tensor)
+    return active
+
+
+def _check_cotangent(op: Operation, x: Tensor, dx: Cotangent) -> None:
+    """Hold a cotangent to the type of its tensor; what is known of the shape is merged."""
+    if dx.dtype is not x.dtype:
+        raise InternalError(
+            None, op, f"the gradient of {op.type} has dtype {dx.dtype.name} for an input {x.type}"
+        )
+    if not isinstance(dx, Tensor) or dx.type.shape == x.type.shape or x.type.shape is None:
+        return
+    ours, theirs = dx.type.shape, x.type.shape
+    if ours is None:
+        dx.type = TensorType(dx.dtype, theirs)
+        return
+    same = len(ours) == len(theirs) and all(
+        a == b or isinstance(a, Unknown) or isinstance(b, Unknown)
+        for a, b in zip(ours, theirs, strict=True)
+    )
+    if not same:
+        raise ValueError(
+            "Incompatible shapes between op input and calculated input gradient. Forward "
+            f"operation: {op.name}. Original input shape: {shape_text(theirs)}. Calculated input "
+            f"gradient shape: {shape_text(ours)}"
+        )
+    merged = (b if isinstance(a, Unknown) else a for a, b in zip(ours, theirs, strict=True))
+    dx.type = TensorType(dx.dtype, tuple(merged))
+
+
+def accumulate(contributions: Sequence[Cotangent]) -> Cotangent:
+    """The sum of cotangents of one tensor; sparse ones stay sparse while all of them are."""
+    first = contributions[0]
+    if len(contributions) == 1:
+        return first
+    graph = first.graph
+    if all(isinstance(c, IndexedSlices) for c in contributions):
+        return _concatenate(graph, [c for c in contributions if isinstance(c, IndexedSlices)])
+    dense = [c.dense() if isinstance(c, IndexedSlices) else c for c in contributions]
+    total: Tensor
+    if len(dense) == 2:
+        total = graph.op("Add", *dense, name="AddN")
+    else:
+        total = graph.op("AddN", *dense)
+    return total
+
+
+def _concatenate(graph: Graph, slices: list[IndexedSlices]) -> IndexedSlices:
+    axis = graph.constant(0)
+    indices = [s.indices for s in slices]
+    if any(i.dtype is not indices[0].dtype for i in indices):
+        indices = [
+            i if i.dtype is dtypes.int64 else graph.op("Cast", i, DstT=dtypes.int64)
+            for i in indices
+        ]
+    return IndexedSlices(
+        graph.op("ConcatV2", *[s.values for s in slices], axis, name="concat"),
+        graph.op("ConcatV2", *indices, axis, name="concat"),
+        next((s.dense_shape for s in slices if s.dense_shape is not None), None),
+    )

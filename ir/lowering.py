@@ -1,0 +1,207 @@
+"""How operations become kernels: a closed set of kinds, without any backend.
+
+A lowering describes, for one element of the output, where its inputs are read and what is computed.
+`codegen` fuses and schedules these descriptions; targets never see operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from graphc.ir.dtypes import DType
+
+
+class ScalarBuilder(Protocol):
+    """Builds scalar expressions; values are opaque. Implemented by codegen for kernels and by
+    `graphc.ir.scalar` for NumPy.
+
+    Besides the methods here every name in `codegen.kernel.SCALAR_OPS` is a method of the same
+    arguments: `b.add(x, y)`, `b.exp(x)`, `b.select(c, x, y)` …; `and_`, `or_`, `not_` carry an
+    underscore. Operands of one call have one dtype; `convert` changes it.
+    """
+
+    attrs: dict[str, Any]
+    dtype: DType  # of the output
+
+    def const(self, value: Any, dtype: DType | None = None) -> Any:
+        """A constant (default dtype: the output's)."""
+        ...
+
+    def convert(self, x: Any, dtype: DType) -> Any: ...
+
+    def bitcast(self, x: Any, dtype: DType) -> Any: ...
+
+    def dtype_of(self, x: Any) -> DType: ...
+
+    def index(self, axis: int) -> Any:
+        """The position along an axis of the output (int64)."""
+        ...
+
+    def linear_index(self) -> Any:
+        """The row-major position in the output (int64)."""
+        ...
+
+    def dim(self, size: Any) -> Any:
+        """A size (int or Dim) as an int64 value."""
+        ...
+
+    def random_bits(self, element: Any, stream: int = 0) -> Any:
+        """32 random bits (uint32) of an element (int64), for operations whose effect is "random"."""
+        ...
+
+    def __getattr__(self, name: str) -> Callable[..., Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An affine position: offset + sum(coefficient * output axis) + indirect terms.
+
+    Sizes are ints or Dims. `indirect` holds `Indirect` reads whose values (row numbers) are added.
+    """
+
+    axes: tuple[tuple[int, Any], ...] = ()
+    offset: Any = 0
+    indirect: tuple[Indirect, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Indirect:
+    """The value of an index operand at a position, times `coefficient`.
+
+    `bound` is the size it must stay below: 0 <= value < bound, checked in native code.
+    """
+
+    operand: int
+    position: tuple[Index, ...]
+    bound: Any
+    coefficient: Any = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where a read is inside its operand: low <= index < high; outside, the element is `other`."""
+
+    index: Index
+    low: Any
+    high: Any
+
+
+def along(axis: int, coefficient: Any = 1, offset: Any = 0) -> Index:
+    """The index `coefficient * output axis + offset`."""
+    return Index(((axis, coefficient),), offset)
+
+
+def at(offset: Any) -> Index:
+    """A fixed index."""
+    return Index((), offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Elementwise:
+    """Output element = scalar(builder, *input elements), inputs broadcast as NumPy does.
+
+    An operation without inputs is generated from `index`, `linear_index`, `dim`, `random_bits`.
+    `cost` is in units of one addition, `fails` whether it can record a failure.
+    """
+
+    scalar: Callable[..., Any]
+    cost: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """Fold input 0 over `axes(op)`; the output drops or keeps them (size 1) as its type says.
+
+    kind: sum prod max min any all argmax argmin.
+    """
+
+    kind: str
+    axes: Callable[[Any], tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Output element = input 0 at `index(op)`: one `Index` per dimension of input 0, over output
+    axes.
+
+    `regions(op)`: where outside them the element is operand `fill(op)` (a Python number).
+    With `Indirect` terms this is a gather.
+    """
+
+    index: Callable[[Any], tuple[Index, ...]]
+    regions: Callable[[Any], tuple[Region, ...]] = lambda op: ()
+    fill: Callable[[Any], Any] = lambda op: 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reshape:
+    """The same elements in row-major order under another shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Inputs (all but those in the definition's shape_inputs) one after the other along `axis(op)`."""
+
+    axis: Callable[[Any], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Scatter:
+    """Start from operand `base` (None: zeros); then, for every element of operand `updates` in
+    order, combine it into the output at `index(op)`: one `Index` per output dimension, over the
+    axes of the updates, with `Indirect` terms. mode: set add sub mul div min max.
+    """
+
+    mode: str
+    base: int | None
+    updates: int
+    index: Callable[[Any], tuple[Index, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Contraction:
+    """Matrix product over the last two axes, leading axes broadcast; `transposes(op)` -> (a, b)."""
+
+    transposes: Callable[[Any], tuple[bool, bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Special:
+    """A hand-written kernel by name (`codegen.kernel.SPECIALS`); `dims(op)` are its sizes."""
+
+    name: str
+    dims: Callable[[Any], tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Dims:
+    """The output holds sizes: attribute `dims` (a tuple, row-major)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A value from outside the step: a feed, a variable, a constant (`kind`)."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A call back into Python with the inputs as arrays: `call(op, *arrays)` gives the outputs."""
+
+    call: Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ordering:
+    """Nothing to compute: `NoOp` and its kin."""
+
+    note: str = field(default="")
+
+
+Lowering = (
+    Elementwise | Reduction | View | Reshape | Placement | Scatter | Contraction | Special | Dims
+    | Source | Host | Ordering
+)  # fmt: skip

@@ -1,0 +1,3 @@
+"""Makes no graph."""
+
+print("nothing here")

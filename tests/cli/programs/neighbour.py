@@ -1,0 +1,3 @@
+"""Imported by arguments.py, as a script imports its neighbours."""
+
+SCALE = 3

@@ -1,0 +1,1 @@
+"""Holds the layout together: packages, links, builds, import walls, make targets, fixtures."""

@@ -1,0 +1,1 @@
+"""Tests that iterate the registry of operations: adding an operation adds its tests."""

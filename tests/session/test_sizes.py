@@ -1,0 +1,109 @@
+"""Run-time sizes: one compilation serves every batch size."""
+
+import numpy as np
+import pytest
+
+import graphc as tf
+
+
+@pytest.fixture(autouse=True)
+def fresh_graph():
+    tf.reset_default_graph()
+
+
+def classifier():
+    """A small classifier with its loss, gradient step and a batch size that is itself fed."""
+    x = tf.placeholder(tf.float32, [None, 6])
+    labels = tf.placeholder(tf.int64, [None])
+    w1 = tf.Variable(np.linspace(-1, 1, 30).reshape(6, 5).astype(np.float32))
+    w2 = tf.Variable(np.linspace(1, -1, 15).reshape(5, 3).astype(np.float32))
+    logits = tf.matmul(tf.nn.relu(tf.matmul(x, w1)), w2)
+    loss = tf.reduce_sum(
+        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    )
+    gradients = tf.gradients(loss, [w1, w2])
+    return x, labels, [logits, loss, tf.nn.softmax(logits), *gradients]
+
+
+def test_a_thousand_batch_sizes_compile_once() -> None:
+    x, labels, fetches = classifier()
+    generator = np.random.default_rng(1)
+    with tf.Session() as session, tf.Session(target="numpy") as oracle:
+        for one in (session, oracle):
+            one.run(tf.global_variables_initializer())
+        before = session.statistics["compilations"]
+        sizes = [7, 0, 1, *generator.permutation(np.arange(2, 999)).tolist()]
+        assert len(sizes) == 1000
+        for number, size in enumerate(sizes):
+            feed = {
+                x: generator.standard_normal((size, 6)).astype(np.float32),
+                labels: generator.integers(0, 3, size),
+            }
+            results = session.run(fetches, feed)
+            if number < 20 or number % 50 == 0:
+                for got, want in zip(results, oracle.run(fetches, feed), strict=True):
+                    np.testing.assert_allclose(got, want, rtol=2e-4, atol=2e-4)
+        assert session.statistics["compilations"] - before == 1
+
+
+def test_sizes_that_happen_to_be_equal_in_the_first_run() -> None:
+    x = tf.placeholder(tf.float32, [None, 3])
+    y = tf.placeholder(tf.float32, [None, 3])
+    apart = [tf.reduce_sum(x), tf.reduce_mean(y, axis=0)]
+    together = x + y
+    generator = np.random.default_rng(2)
+    with tf.Session() as session:
+        for rows in ((4, 4), (4, 9), (2, 1)):
+            a, b = (generator.standard_normal((n, 3)).astype(np.float32) for n in rows)
+            total, mean = session.run(apart, {x: a, y: b})
+            np.testing.assert_allclose(total, a.sum(), rtol=1e-5)
+            np.testing.assert_allclose(mean, b.mean(0), rtol=1e-5)
+        assert session.statistics["compilations"] == 1
+        # equal sizes, then broadcasting ones, then equal ones again: two variants, both right
+        for rows in ((4, 4), (4, 1), (1, 5), (6, 6)):
+            a, b = (generator.standard_normal((n, 3)).astype(np.float32) for n in rows)
+            np.testing.assert_allclose(session.run(together, {x: a, y: b}), a + b, rtol=1e-6)
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"4.*5|5.*4"):
+            session.run(together, {x: np.ones((4, 3)), y: np.ones((5, 3))})
+
+
+def test_a_fed_batch_size_does_not_recompile() -> None:
+    n = tf.placeholder(tf.int32, [])
+    filled = tf.fill([n, 4], 2.5)
+    state = tf.zeros(tf.stack([n, 3])) + 1.0
+    drawn = tf.random_uniform([n, 2], seed=3)
+    tiled = tf.tile(tf.constant([[1.0, 2.0]]), [n, 2])
+    reshaped = tf.reshape(tf.range(n * 6), [n, 3, -1])
+    fetches = [filled, state, drawn, tiled, reshaped, n * 2]
+    with tf.Session() as session:
+        for size in (3, 5, 1, 0, 64):
+            a, b, c, d, e, twice = session.run(fetches, {n: size})
+            np.testing.assert_array_equal(a, np.full((size, 4), 2.5, np.float32))
+            np.testing.assert_array_equal(b, np.ones((size, 3), np.float32))
+            assert c.shape == (size, 2)
+            np.testing.assert_array_equal(d, np.tile(np.float32([[1, 2]]), (size, 2)))
+            np.testing.assert_array_equal(e, np.arange(size * 6).reshape(size, 3, 2))
+            assert twice == 2 * size
+        assert session.statistics["compilations"] == 1
+
+
+def test_sizes_computed_in_mid_run() -> None:
+    lengths = tf.placeholder(tf.int32, [None])
+    longest = tf.reduce_max(lengths)
+    mask = tf.less(tf.range(longest)[tf.newaxis, :], lengths[:, tf.newaxis])
+    ones = tf.ones([longest, 2]) * 3.0
+    with tf.Session() as session:
+        for values in ([2, 4, 1], [1], [7, 7]):
+            got, block = session.run([mask, ones], {lengths: values})
+            want = np.arange(max(values))[None, :] < np.array(values)[:, None]
+            np.testing.assert_array_equal(got, want)
+            np.testing.assert_array_equal(block, np.full((max(values), 2), 3.0, np.float32))
+        assert session.statistics["compilations"] == 1
+
+
+def test_unknown_rank() -> None:
+    x = tf.placeholder(tf.float32)
+    total = tf.reduce_sum(x * 2.0)
+    with tf.Session() as session:
+        for shape in ((), (3,), (2, 3), (2, 1, 2)):
+            assert session.run(total, {x: np.ones(shape)}) == 2 * np.prod(shape)
