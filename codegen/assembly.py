@@ -17,6 +17,7 @@ from graphc.codegen.fusion import dims
 from graphc.codegen.plan import ALIGNMENT, HostStep, Schedule, SizeStep
 from graphc.codegen.sizes import SizeTable
 from graphc.ir.dims import Symbol, as_symbol, symbols
+from graphc.ir.function import Parameter
 from graphc.ir.graph import Tensor
 
 # driver instructions (see cpu/ABI.md)
@@ -63,7 +64,7 @@ class Tables:
     stretches: tuple[Stretch, ...]
     bindings: tuple[Binding, ...]
     feeds: tuple[tuple[int, Tensor], ...]
-    variables: tuple[tuple[int, str, Tensor], ...]
+    variables: tuple[tuple[int, Parameter], ...]
     flags: tuple[tuple[int, str, Tensor], ...]
     constants: tuple[tuple[int, np.ndarray], ...]
     allocations: tuple[Allocation, ...]
@@ -118,9 +119,7 @@ class _Assembly:
             stretches=stretches,
             bindings=bindings,
             feeds=tuple((slots[p.tensor], p.tensor) for p in parameters if p.kind == "feed"),
-            variables=tuple(
-                (slots[p.tensor], p.name, p.tensor) for p in parameters if p.kind == "variable"
-            ),
+            variables=tuple((slots[p.tensor], p) for p in parameters if p.kind == "variable"),
             flags=tuple(
                 (slots[p.tensor], p.name, p.tensor) for p in parameters if p.kind == "initialized"
             ),

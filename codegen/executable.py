@@ -7,9 +7,8 @@ only the run can know divide it into native stretches with Python between them.
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,18 +20,12 @@ from graphc.codegen.cpu.jit import host_target
 from graphc.codegen.fusion import dims, fuse
 from graphc.codegen.kernel import CODES
 from graphc.codegen.plan import ALIGNMENT, HostStep, SizeStep, plan
+from graphc.codegen.running import call_host, failure, held, variable_value
 from graphc.codegen.state import SessionState
-from graphc.ir import lowering as low
 from graphc.ir.dims import as_symbol
-from graphc.ir.errors import (
-    FailedPreconditionError,
-    InternalError,
-    InvalidArgumentError,
-    ResourceExhaustedError,
-)
+from graphc.ir.errors import InvalidArgumentError, OpError, ResourceExhaustedError
 from graphc.ir.function import Function
 from graphc.ir.graph import Operation, Tensor
-from graphc.ir.passes.resolve import uninitialized
 
 
 @dataclass
@@ -78,7 +71,7 @@ class Executable:
         """Run with one array per feed; None where a guard does not hold."""
         frame = self._take()
         try:
-            with _held(state.lock if self.locks else None):
+            with held(state.lock if self.locks else None):
                 variables = self._variables(state)
                 if not self._prepare(frame, arrays, variables):
                     return None
@@ -91,9 +84,12 @@ class Executable:
     def arena_bytes(self, arrays: Sequence[np.ndarray], state: SessionState) -> int | None:
         """The working memory that a run with such feeds takes; None where a guard does not hold."""
         frame = self._take()
-        if not self._prepare(frame, arrays, self._variables(state)):
-            return None
-        return int(frame.dims[self.tables.arena_slot])
+        try:
+            if not self._prepare(frame, arrays, self._variables(state)):
+                return None
+            return int(frame.dims[self.tables.arena_slot])
+        finally:
+            self._pool.append(frame)
 
     def _take(self) -> _Frame:
         try:
@@ -106,34 +102,21 @@ class Executable:
             return _Frame(driver.Frame(buffers, sizes), buffers, sizes, np.empty(0, np.uint8))
 
     def _variables(self, state: SessionState) -> list[np.ndarray]:
-        found = []
-        for _, name, parameter in self.tables.variables:
-            value = state.variables.get(name)
-            if value is None:
-                op = parameter.op
-                raise FailedPreconditionError(None, op, uninitialized(op).message)
-            if value.ndim != len(parameter.type.dims) or any(
-                isinstance(d, int) and d != n
-                for d, n in zip(parameter.type.dims, value.shape, strict=True)
-            ):
-                raise InvalidArgumentError(
-                    None, parameter.op,
-                    f"variable '{name}' holds a value of shape {value.shape}, but was declared with shape "
-                    f"{parameter.type.dims}; declare it with validate_shape=False",
-                )  # fmt: skip
-            found.append(value)
-        return found
+        return [variable_value(parameter, state) for _, parameter in self.tables.variables]
 
     def _prepare(
         self, frame: _Frame, arrays: Sequence[np.ndarray], variables: list[np.ndarray]
     ) -> bool:
         """Bind the symbols and compute all sizes; False where a guard does not hold."""
         sources = [*arrays, *variables]
-        key = [
-            sources[b.source].shape[b.axis] if b.element < 0
-            else int(sources[b.source].flat[b.element])
-            for b in self.tables.bindings
-        ]  # fmt: skip
+        try:
+            key = [
+                sources[b.source].shape[b.axis] if b.element < 0
+                else int(sources[b.source].flat[b.element])
+                for b in self.tables.bindings
+            ]  # fmt: skip
+        except IndexError:
+            return False  # a shorter list of sizes than the one that was compiled for
         if frame.key == key:
             return True
         table = frame.dims
@@ -179,29 +162,6 @@ def _allocate(shape: Sequence[int], dtype: np.dtype, op: Operation | None) -> np
         ) from None
 
 
-@contextlib.contextmanager
-def _held(lock: Any) -> Iterator[None]:
-    """Hold a lock, if there is one."""
-    if lock is None:
-        yield
-        return
-    with lock:
-        yield
-
-
-@contextlib.contextmanager
-def _released(lock: Any) -> Iterator[None]:
-    """Give up a held lock for a while, if there is one."""
-    if lock is None:
-        yield
-        return
-    lock.release()
-    try:
-        yield
-    finally:
-        lock.acquire()
-
-
 class _Run:
     """One run of an executable over a prepared frame."""
 
@@ -218,8 +178,8 @@ class _Run:
         self.memory: dict[Tensor, np.ndarray] = {}  # arrays by storage, all but the arena's
         for (slot, tensor), array in zip(self.tables.feeds, arrays, strict=True):
             self._hold(tensor, slot, array)
-        for (slot, _, tensor), array in zip(self.tables.variables, variables, strict=True):
-            self._hold(tensor, slot, array)
+        for (slot, parameter), array in zip(self.tables.variables, variables, strict=True):
+            self._hold(parameter.tensor, slot, array)
         for slot, name, tensor in self.tables.flags:
             self._hold(tensor, slot, np.array(name in state.variables))
         for slot, dim in self.tables.randoms:
@@ -275,7 +235,7 @@ class _Run:
         """A storage as an array over the memory it lives in."""
         place = self.schedule.places[storage]
         if place.kind == "variable":
-            storage = next(t for _, name, t in self.tables.variables if name == place.name)
+            storage = next(p.tensor for _, p in self.tables.variables if p.name == place.name)
         found = self.memory.get(storage)
         if found is not None:
             return found
@@ -289,17 +249,12 @@ class _Run:
 
     def _host(self, step: HostStep) -> None:
         op = step.operation
-        lowering = op.definition.lowering
-        assert isinstance(lowering, low.Host), op
         inputs = [
             self._array(storage).reshape(self._sizes(tensor)).copy()
             for tensor, storage in zip(op.inputs, step.inputs, strict=True)
         ]
-        with _released(self.state.lock if self.executable.locks else None):
-            outputs = lowering.call(op, *inputs)
-        if len(op.outputs) == 1 and not isinstance(outputs, (tuple, list)):
-            outputs = (outputs,)
-        for tensor, value in zip(op.outputs, outputs or (), strict=True):
+        outputs = call_host(op, inputs, self.state.lock if self.executable.locks else None)
+        for tensor, value in zip(op.outputs, outputs, strict=True):
             self._receive(tensor, np.asarray(value, tensor.dtype.numpy, order="C"))
 
     def _receive(self, tensor: Tensor, value: np.ndarray) -> None:
@@ -316,7 +271,8 @@ class _Run:
         if len(expected) != value.ndim or value.shape != self._sizes(tensor):
             raise InvalidArgumentError(
                 None, tensor.op,
-                f"{tensor.op.type} returned an array of shape {value.shape}, declared is {expected}",
+                f"{tensor.op.type} returned an array of shape {value.shape}, "
+                f"declared is {expected}",
             )  # fmt: skip
         if self.schedule.places[tensor].kind == "arena":
             self._array(tensor)[...] = value
@@ -354,29 +310,9 @@ class _Run:
             self.state.advance_random(self.tables.random_names)
         return results
 
-    def _failure(self, code: int) -> Exception:
+    def _failure(self, code: int) -> OpError:
         """The exception for a failure that native code recorded."""
         native = self.frame.native
         number, (a, b) = native.op, native.operands
         native.clear()
-        if code == CODES["GUARD"]:
-            guard = self.executable.function.environment.guards[number]
-            return InvalidArgumentError(
-                None,
-                None,
-                f"sizes computed in this run do not fit together: {guard} (here {a} and {b})",
-            )
-        operations = self.executable.function.operations
-        op = operations[number] if 0 <= number < len(operations) else None
-        kind = "operation" if op is None else op.type
-        if code == CODES["INDEX"]:
-            text = f"index {a} is not in [0, {b}); check the values of its indices"
-        elif code == CODES["DIVIDE"]:
-            text = "integer division by zero"
-        elif code == CODES["POWER"]:
-            text = "integers to negative integer powers are not allowed"
-        elif code == CODES["CHECK"]:
-            text = op.attrs.get("message", "a check failed") if op is not None else "a check failed"
-        else:
-            return InternalError(None, op, f"native code failed with code {code}")
-        return InvalidArgumentError(None, op, f"{kind}: {text}")
+        return failure(self.executable.function, code, number, a, b)

@@ -181,7 +181,10 @@ def _merge(draft: Draft, axis: int) -> None:
 
 
 def _vector_axis(draft: Draft) -> int | None:
-    """The axis along which most accesses are contiguous: the last inner one, or the last outer one."""
+    """The axis along which most accesses are contiguous.
+
+    Without inner axes any outer one; else the last outer or the last inner one.
+    """
     if draft.special is not None or not draft.extents:
         return None
     if draft.contraction is not None:

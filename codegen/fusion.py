@@ -22,22 +22,23 @@ from graphc.ir.function import Function
 from graphc.ir.graph import Operation, Tensor
 
 Position = tuple[int | None, ...]
+UseKind = Literal["value", "load", "storage"]
+GroupKind = Literal["loops", "scatter", "place", "special", "host", "dims"]
 # Kernels stay small: compile time grows with their length, and chains share kernels when cut alike.
 MOST_OPERATIONS = 48
 END = -1  # the "group" of results and updates: it reads after all groups
-CHEAP = 2.0  # operations up to this cost may be recomputed along an axis they do not depend on
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
     """A reader of a tensor: its group, and how it reads.
 
-    kind: "value" (at `position`, could be in a register), "load" (from memory, perhaps through views),
-    "storage" (needs the tensor contiguous in memory).
+    kind: "value" (at `position`, could be in a register), "load" (from memory, perhaps through
+    views), "storage" (needs the tensor contiguous in memory).
     """
 
     group: int
-    kind: Literal["value", "load", "storage"]
+    kind: UseKind
     position: Position = ()
 
 
@@ -50,7 +51,7 @@ class Group:
     """
 
     number: int
-    kind: Literal["loops", "scatter", "place", "special", "host", "dims"]
+    kind: GroupKind
     extents: list[Any] = field(default_factory=list)
     inner: list[int] | None = None  # axes that reductions fold; None: there is no reduction
     contraction: Operation | None = None
@@ -60,6 +61,7 @@ class Group:
 
     @property
     def outer(self) -> list[int]:
+        """The axes that no reduction folds."""
         inner = self.inner or ()
         return [axis for axis in range(len(self.extents)) if axis not in inner]
 
@@ -150,7 +152,7 @@ class _Fusion:
             case low.Placement():
                 self._alone(op, "place", ["load"] * len(op.inputs))
             case low.Scatter() as kind:
-                kinds = ["load"] * len(op.inputs)
+                kinds: list[UseKind] = ["load"] * len(op.inputs)
                 if kind.base is not None:
                     kinds[kind.base] = "storage"
                 self._alone(op, "scatter", kinds)
@@ -165,22 +167,19 @@ class _Fusion:
 
     # -- groups
 
-    def _new(self, kind: Any, extents: Iterable[Any]) -> Group:
+    def _new(self, kind: GroupKind, extents: Iterable[Any]) -> Group:
         group = Group(len(self.groups), kind, list(extents))
         self.groups.append(group)
         return group
 
-    def _add(self, group: Group, op: Operation, write: Position, reads: list[Position]) -> None:
+    def _join(
+        self, group: Group, op: Operation, write: Position, reads: Sequence[Position]
+    ) -> None:
         group.operations.append(op)
-        group.writes[op] = write
-        group.reads[op] = reads
+        group.writes[op], group.reads[op] = write, list(reads)
         self.group_of[op] = group
-        unread = op.definition.shape_inputs
-        for index, (tensor, position) in enumerate(zip(op.inputs, reads, strict=True)):
-            if index not in unread and not _is_immediate(tensor):
-                self._use(tensor, Use(group.number, "value", position))
 
-    def _alone(self, op: Operation, kind: Any, kinds: Sequence[Any]) -> None:
+    def _alone(self, op: Operation, kind: GroupKind, kinds: Sequence[UseKind]) -> None:
         group = self._new(kind, ())
         group.operations.append(op)
         self.group_of[op] = group
@@ -214,7 +213,12 @@ class _Fusion:
             shape = dims(op.outputs[0])
             group = self._new("loops", [d for d in shape if not _is_one(d)])
             position = _fresh_position(shape)
-        self._add(group, op, position, [_broadcast(t, op.outputs[0], position) for t in op.inputs])
+        reads = [_broadcast(t, op.outputs[0], position) for t in op.inputs]
+        self._join(group, op, position, reads)
+        unread = op.definition.shape_inputs
+        for index, (tensor, read) in enumerate(zip(op.inputs, reads, strict=True)):
+            if index not in unread and not _is_immediate(tensor):
+                self._use(tensor, Use(group.number, "value", read))
 
     def _fits(self, op: Operation, uses: list[Use], group: Group, position: Position) -> bool:
         covered = {a for a in position if a is not None}
@@ -231,8 +235,10 @@ class _Fusion:
         return group.inner is None and bool(covered) and self._leads_to_fold(op, group, covered)
 
     def _leads_to_fold(self, op: Operation, group: Group, covered: set[int]) -> bool:
-        """Whether, a few operations up, a reduction will split this group so that `covered` are its
-        outer axes (log(sum(exp(x))) inside a log-softmax)."""
+        """Whether a reduction a few operations up will make `covered` the outer axes of this group.
+
+        So does log(sum(exp(x))) inside a log-softmax.
+        """
         missing = [d for a, d in enumerate(group.extents) if a not in covered]
         pending = [op]
         for _ in range(8):
@@ -250,26 +256,17 @@ class _Fusion:
         return False
 
     def _reduction(self, op: Operation, uses: list[Use], axes: tuple[int, ...]) -> None:
-        source = dims(op.inputs[0])
-        kept = [a for a in range(len(source)) if a not in axes]
+        source, shape = dims(op.inputs[0]), dims(op.outputs[0])
+        folded = [source[a] for a in axes if not _is_one(source[a])]
         home = self._home(uses)
-        write: Position = ()
-        group = None
-        if home is not None:
+        if home is not None and _split(home[0], _placed(shape, home[1]), folded):
             group, write = home
-            shape = dims(op.outputs[0])
-            placed = [a for d, a in zip(shape, write, strict=True) if not _is_one(d)]
-            folded = [source[a] for a in axes if not _is_one(source[a])]
-            if not _split(group, {a for a in placed if a is not None}, folded):
-                group = None
-        if group is None:
-            group = self._new("loops", [source[a] for a in kept if not _is_one(source[a])])
-            group.inner = list(range(len(group.extents), len(group.extents)
-                                     + sum(not _is_one(source[a]) for a in axes)))  # fmt: skip
-            group.extents += [source[a] for a in axes if not _is_one(source[a])]
-            write = _fresh_position(dims(op.outputs[0]))
-            placed = [a for a in write if a is not None]
-        outer = iter([a for a in placed if a is not None])
+        else:
+            kept = [d for a, d in enumerate(source) if a not in axes and not _is_one(d)]
+            group = self._new("loops", [*kept, *folded])
+            group.inner = list(range(len(kept), len(group.extents)))
+            write = _fresh_position(shape)
+        outer = iter(_placed(shape, write))
         inner = iter(group.inner or ())
         read: list[int | None] = []
         for axis, size in enumerate(source):
@@ -278,15 +275,8 @@ class _Fusion:
             else:
                 read.append(next(inner if axis in axes else outer))
         rest: list[Position] = [()] * (len(op.inputs) - 1)
-        self._add_folding(group, op, write, [tuple(read), *rest])
-
-    def _add_folding(
-        self, group: Group, op: Operation, write: Position, reads: list[Position]
-    ) -> None:
-        group.operations.append(op)
-        group.writes[op], group.reads[op] = write, reads
-        self.group_of[op] = group
-        self._use(op.inputs[0], Use(group.number, "value", reads[0]))
+        self._join(group, op, write, [tuple(read), *rest])
+        self._use(op.inputs[0], Use(group.number, "value", tuple(read)))
 
     def _view(self, op: Operation, uses: list[Use]) -> None:
         lowering = op.definition.lowering
@@ -296,7 +286,7 @@ class _Fusion:
         operands = [i for i in range(len(op.inputs)) if i not in op.definition.shape_inputs]
         if home is not None and permutation is not None and self._stays_inside(uses, home[0]):
             group, position = home
-            self._add_view(group, op, position, permutation)
+            self._permuted(group, op, position, permutation)
             return
         if all(u.kind != "storage" for u in uses):
             # virtual: its readers compute the index themselves
@@ -308,25 +298,22 @@ class _Fusion:
         group = self._new("loops", [d for d in shape if not _is_one(d)])
         position = _fresh_position(shape)
         if permutation is not None:
-            self._add_view(group, op, position, permutation)
+            self._permuted(group, op, position, permutation)
             return
-        group.operations.append(op)
-        group.writes[op], group.reads[op] = position, []
-        self.group_of[op] = group
+        self._join(group, op, position, [])
         for index in operands:
             self._use(op.inputs[index], Use(group.number, self._reach(op, index), ()))
 
-    def _add_view(
-        self, group: Group, op: Operation, position: Position, permutation: list[int | None]
+    def _permuted(
+        self, group: Group, op: Operation, position: Position, source: Sequence[int | None]
     ) -> None:
-        read = tuple(None if k is None else position[k] for k in permutation)
-        group.operations.append(op)
-        group.writes[op], group.reads[op] = position, [read]
-        self.group_of[op] = group
+        """Join an operation whose input dimension i runs along output dimension `source[i]`."""
+        read = tuple(None if k is None else position[k] for k in source)
+        self._join(group, op, position, [read])
         self._use(op.inputs[0], Use(group.number, "value", read))
 
-    def _reach(self, op: Operation, index: int) -> Any:
-        """How a view reads an operand: a view with regions needs its input without other regions."""
+    def _reach(self, op: Operation, index: int) -> UseKind:
+        """How a view reads an operand: if either has regions, its input must be in memory."""
         lowering = op.definition.lowering
         assert isinstance(lowering, low.View)
         behind = op.inputs[index].op.definition.lowering
@@ -343,11 +330,7 @@ class _Fusion:
         home = self._home(uses)
         if home is not None and mapping is not None and self._stays_inside(uses, home[0]):
             group, position = home
-            read = tuple(None if k is None else position[k] for k in mapping)
-            group.operations.append(op)
-            group.writes[op], group.reads[op] = position, [read]
-            self.group_of[op] = group
-            self._use(op.inputs[0], Use(group.number, "value", read))
+            self._permuted(group, op, position, mapping)
             return
         self.aliases[op.outputs[0]] = op.inputs[0]
         for number in dict.fromkeys(u.group for u in uses):
@@ -367,9 +350,7 @@ class _Fusion:
             group = self._new("loops", [d for d in shape if not _is_one(d)])
             write = _fresh_position(shape)
         group.contraction = op
-        group.operations.append(op)
-        group.writes[op], group.reads[op] = write, []
-        self.group_of[op] = group
+        self._join(group, op, write, [])
         for tensor in op.inputs:
             self._use(tensor, Use(group.number, "load" if _is_strided(tensor) else "storage"))
 
@@ -426,7 +407,13 @@ def _is_broadcast(tensor: Tensor, size: Any) -> bool:
     return _is_one(size) or environment.equal(size, 1)
 
 
-def _split(group: Group, placed: set[int], folded: list[Any]) -> bool:
+def _placed(shape: Sequence[Any], position: Position) -> list[int]:
+    """The axes that a tensor's dimensions run along, in the order of the dimensions."""
+    pairs = zip(shape, position, strict=True)
+    return [axis for size, axis in pairs if axis is not None and not _is_one(size)]
+
+
+def _split(group: Group, placed: list[int], folded: list[Any]) -> bool:
     """Make a reduction's folded sizes the inner axes of a group; False if they do not fit.
 
     `placed` are the axes that the reduction keeps.
@@ -434,7 +421,7 @@ def _split(group: Group, placed: set[int], folded: list[Any]) -> bool:
     if group.contraction is not None:
         return False
     if group.inner is not None:
-        return placed == set(group.outer) and [group.extents[a] for a in group.inner] == folded
+        return set(placed) == set(group.outer) and [group.extents[a] for a in group.inner] == folded
     rest = [a for a in range(len(group.extents)) if a not in placed]
     if rest:
         if [group.extents[a] for a in rest] != folded:
@@ -447,8 +434,10 @@ def _split(group: Group, placed: set[int], folded: list[Any]) -> bool:
 
 
 def _permutation(op: Operation, lowering: low.View) -> list[int | None] | None:
-    """For each input dimension the output axis that runs along it (None: size 1), if the view only
-    permutes, inserts, drops and broadcasts; else None."""
+    """For each input dimension the output axis that runs along it (None: size 1).
+
+    None for a view that does more than permute, insert, drop and broadcast.
+    """
     if lowering.regions(op):
         return None
     source, target = dims(op.inputs[0]), dims(op.outputs[0])

@@ -19,6 +19,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from graphc.ir.dtypes import DType
+from graphc.ir.lowering import ReductionKind, StoreMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,12 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """A pointer parameter. `inout` buffers are read and written by this kernel, element by element
-    at the same address (an elementwise result that takes over a dying input, an accumulation);
-    all other buffers of a kernel never overlap a buffer that it writes (noalias)."""
+    """A pointer parameter.
+
+    `inout` buffers are read and written by this kernel, element by element at the same address (an
+    elementwise result that takes over a dying input, an accumulation); all other buffers of a
+    kernel never overlap a buffer that it writes (noalias).
+    """
 
     name: str
     dtype: DType
@@ -122,16 +126,16 @@ class Instruction:
       "index"   data: Affine                     -> int64 value of an affine form
       "dim"     data: Size                       -> int64 run-time integer
       "acc"     ()                               -> the contraction's sum for this element
-      "check"   args (i,), data: (bound, op), two Sizes: the int64 value i if 0 <= i < bound; otherwise
-                records the failure (code INDEX, op, i, bound) and gives 0
+      "check"   args (i,), data: (bound, op), two Sizes: the int64 value i if 0 <= i < bound;
+                otherwise records the failure (code INDEX, op, i, bound) and gives 0
       "fail_if" args (c,), data: op, a Size: where the bool c holds, records (code CHECK, op, 0, 0);
                 its value is c
       "convert" args (x,): to `dtype`, with C/NumPy meaning except float -> int, which saturates and
                 sends NaN to 0; to bool is x != 0
       "bitcast" args (x,): the same bits as `dtype` of equal size
       any name in SCALAR_OPS: arithmetic on args, all of which have the same dtype unless said
-      there.
-                Integer div, rem, floordiv, floormod and pow can fail: their data is op, a Size
+                there. Integer div, rem, floordiv, floormod and pow can fail: their data is op, a
+                Size
     `op` above identifies the failing operation to the user; it is a D so that kernels stay shared.
     A reduction's result is also a value number (see Reduce) and may be an argument afterwards.
     """
@@ -169,7 +173,7 @@ class Reduce:
     """
 
     number: int
-    kind: Literal["sum", "prod", "max", "min", "any", "all", "argmax", "argmin"]
+    kind: ReductionKind
     value: int
     dtype: DType
 
@@ -179,12 +183,15 @@ class Reduce:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Write `value` to an element. mode "add" adds to what is there (a scatter; runs serially in
-    element order, so the result is deterministic), likewise sub mul div min max; "set" overwrites."""
+    """Write `value` to an element.
+
+    mode: "set" overwrites; "add" adds to what is there (a scatter; runs serially in element order,
+    so the result is deterministic), likewise sub mul div min max.
+    """
 
     access: Access
     value: int
-    mode: Literal["set", "add", "sub", "mul", "div", "min", "max"] = "set"
+    mode: StoreMode = "set"
 
     def __str__(self) -> str:
         return f"{self.access} {'' if self.mode == 'set' else self.mode}= %{self.value}"
@@ -313,8 +320,8 @@ SCALAR_OPS: dict[str, tuple[int, str]] = {
 DIVISIONS = frozenset({"div", "rem", "floordiv", "floormod", "pow"})
 # Hand-written kernels that do not fit the loop form; every target has one of each.
 SPECIALS: dict[str, str] = {
-    "permutation": "b0: int64[n] out, dims (n, key, counter): a uniform random permutation of 0..n-1 "
-                   "(Fisher-Yates from the end, bits by philox; see graphc.ir.random)",
+    "permutation": "b0: int64[n] out, dims (n, key, counter): a uniform random permutation of "
+                   "0..n-1 (Fisher-Yates from the end, bits by philox; see graphc.ir.random)",
 }  # fmt: skip
 
 # Failure codes recorded in the frame (see codegen.cpu.driver).

@@ -12,8 +12,8 @@ from typing import Any
 
 from graphc.codegen.draft import Draft
 from graphc.codegen.fusion import Fused, Group, Position, dims
-from graphc.codegen.kernel import Access, Affine, Bound, Contraction, Reduce, Stage, Store
-from graphc.codegen.scalar import Code, Point, Scalar, canonical_of
+from graphc.codegen.kernel import Access, Affine, Contraction, Reduce, Stage, Store
+from graphc.codegen.scalar import Code, Point, Scalar, linear
 from graphc.ir import dtypes
 from graphc.ir import lowering as low
 from graphc.ir.graph import Operation, Tensor
@@ -78,7 +78,7 @@ class LoopLowering:
                 for d in range(batch)
             ]  # fmt: skip
             index += [Point({axis: 1}) for axis in last]
-            number = self.code.load(tensor, index, op)
+            number = self.code.load(tensor, index, op, immediate=False)
             access = next(i.data for i in self.code.body if i.number == number)
             assert not access.where and not access.index.values, op
             step = access.index.coefficient(fold)
@@ -158,7 +158,11 @@ class LoopLowering:
             self.outside[op.outputs[0]] = number
         axes = tuple(self.axis_number[a] for a in group.inner or ())
         self.draft.stages.append(Stage(axes, tuple(self.code.body), tuple(reduces), tuple(stores)))
-        final: list[Store] = []
+        self._results(folds)
+
+    def _results(self, folds: list[Operation]) -> None:
+        """What the reductions gave, in their dtypes; once for each outer point."""
+        stores: list[Store] = []
         self.code.body, self.code.memo = [], self.outside_memo
         for op in folds:
             result = self.outside[op.outputs[0]]
@@ -166,15 +170,14 @@ class LoopLowering:
             if self.code.types[result] is not wanted:
                 result = self.code.emit("convert", wanted, (result,))
                 self.outside[op.outputs[0]] = result
-            if op.outputs[0] in self.fused.stored:
-                self._store(op, result, final)
-        if self.code.body or final:
-            self.draft.stages.append(Stage((), tuple(self.code.body), (), tuple(final)))
+            self._store(op, result, stores)
+        if self.code.body or stores:
+            self.draft.stages.append(Stage((), tuple(self.code.body), (), tuple(stores)))
 
-    def _fold(self, op: Operation, kind: str, value: int) -> tuple[int, Reduce]:
+    def _fold(self, op: Operation, kind: low.ReductionKind, value: int) -> tuple[int, Reduce]:
         dtype = dtypes.int64 if kind in ("argmax", "argmin") else op.outputs[0].dtype
         number = self.code.number(dtype)
-        return number, Reduce(number, kind, value, dtype)  # type: ignore[arg-type]
+        return number, Reduce(number, kind, value, dtype)
 
     def _fold_of_one(self, op: Operation) -> int:
         """A reduction over axes of size 1: the element itself, or position 0."""
@@ -201,13 +204,9 @@ class LoopLowering:
         tensor = op.outputs[0]
         if tensor not in self.fused.stored:
             return
-        linear, stride = Point(), 1
-        points = self._points(self.group.writes[op])
-        for size, point in zip(reversed(dims(tensor)), reversed(points), strict=True):
-            linear = linear.plus(point.scaled(stride))
-            stride = stride * size
+        position = linear(dims(tensor), self._points(self.group.writes[op]))
         self.draft.written[tensor] = None
-        stores.append(Store(Access(self.code.buffer(tensor), linear.affine()), value))
+        stores.append(Store(Access(self.code.buffer(tensor), position.affine()), value))
 
     def _read(self, op: Operation, index: int, values: dict[Tensor, int]) -> int:
         """The element of an input that an operation reads."""
@@ -241,18 +240,13 @@ class LoopLowering:
         """A view that a group copies to memory."""
         points = self._points(self.group.writes[op])
         regions = lowering.regions(op)
-        canonical = canonical_of(op)
-        compose = self.code.compose
-        index = [compose(i, points, op) for i in lowering.index(op)]
+        index = [self.code.compose(i, points, op) for i in lowering.index(op)]
         number = self.code.load(op.inputs[0], index, op)
         if not regions:
             return number
         position = next(k for k, i in enumerate(self.code.body) if i.number == number)
         load = self.code.body[position]
-        bounds = tuple(
-            Bound(compose(r.index, points, op).affine(), canonical(r.low), canonical(r.high))
-            for r in regions
-        )
+        bounds = self.code.bounds(regions, points, op)
         fill = lowering.fill(op)
         other = fill if op.outputs[0].dtype.is_floating else int(fill)
         access = replace(load.data, where=(*load.data.where, *bounds), other=other)

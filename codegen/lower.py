@@ -8,7 +8,7 @@ from graphc.codegen.draft import Draft, RandomDim
 from graphc.codegen.fusion import Fused, Group, dims
 from graphc.codegen.kernel import Access, Affine, Stage, Store
 from graphc.codegen.loops import LoopLowering
-from graphc.codegen.scalar import Code, Point, canonical_of
+from graphc.codegen.scalar import Code, Point, canonical_of, linear
 from graphc.codegen.template import Template, signature
 from graphc.ir import dtypes
 from graphc.ir import lowering as low
@@ -67,13 +67,9 @@ def _copy_draft(
         value = code.emit("const", target.dtype, (), target.dtype.numpy.type(0).item())
     else:
         value = code.load(source, points, op)
-    linear, stride = Point(), 1
-    for number in range(len(shape) - 1, -1, -1):
-        point = points[number].plus(shift) if number == axis else points[number]
-        linear = linear.plus(point.scaled(stride))
-        stride = stride * dims(target)[number]
+    shifted = [p.plus(shift) if number == axis else p for number, p in enumerate(points)]
     draft.written[target] = None
-    store = Store(Access(code.buffer(target), linear.affine()), value)
+    store = Store(Access(code.buffer(target), linear(dims(target), shifted).affine()), value)
     draft.stages.append(Stage((), tuple(code.body), (), (store,)))
     return draft
 
@@ -109,16 +105,12 @@ def _scatter(fused: Fused, group: Group) -> list[Draft]:
     draft = Draft([op], list(shape), 0)
     code = Code(fused, draft)
     points = [Point({a: 1}) for a in range(len(shape))]
-    linear, stride = Point(), 1
     index = [code.compose(i, points, op) for i in lowering.index(op)]
-    for size, point in zip(reversed(dims(target)), reversed(index), strict=True):
-        linear = linear.plus(point.scaled(stride))
-        stride = stride * size
     value = code.load(updates, points, op)
-    access = Access(code.buffer(target), linear.affine())
+    access = Access(code.buffer(target), linear(dims(target), index).affine())
     draft.written[target] = None
     draft.accumulates.add(target)
-    store = Store(access, value, lowering.mode)  # type: ignore[arg-type]
+    store = Store(access, value, lowering.mode)
     draft.stages.append(
         Stage(tuple(range(len(shape))), tuple(code.body), (), (store,), ordered=True)
     )

@@ -32,8 +32,9 @@ ALIGNMENT = 64
 class Place:
     """Where a storage lives.
 
-    kind: "feed" (number), "variable" (name), "constant" (array), "result" (number), "shadow" (name of the
-    variable it replaces), "arena" (slot number), "heap" (allocated in mid-run: its size is dynamic).
+    kind: "feed" (number), "variable" (name), "constant" (array), "result" (number), "shadow" (name
+    of the variable it replaces), "arena" (slot number), "heap" (allocated in mid-run: its size is
+    dynamic).
     """
 
     kind: Literal["feed", "variable", "constant", "result", "shadow", "arena", "heap"]
@@ -78,11 +79,6 @@ class Schedule:
 
     def __post_init__(self) -> None:
         self.launches = [s for s in self.steps if isinstance(s, Launch)]
-
-    @property
-    def single_stretch(self) -> bool:
-        """Whether the step is one native stretch."""
-        return len(self.launches) == len(self.steps)
 
 
 def plan(fused: Fused) -> Schedule:
@@ -180,7 +176,7 @@ class _Planner:
                 self.places[storage] = Place("shadow", name)
 
     def _first_safe_step(self) -> int:
-        """The first step from which on nothing can fail; past the end if the step is not all native."""
+        """The first step from which on nothing can fail; past the end if not all are native."""
         if any(not isinstance(s, Draft) for s in self.steps):
             return len(self.steps)
         for number in range(len(self.steps) - 1, -1, -1):
@@ -232,8 +228,9 @@ class _Planner:
                 _, slot = heapq.heappop(busy)
                 bisect.insort(free, (widths[slot], slot))
             width = size if isinstance(size, int) else hint(size)
-            slot = _take(free, width)
-            if slot is None:
+            if free:
+                slot = _take(free, width)
+            else:
                 slot = len(slots)
                 slots.append([])
                 widths.append(0)
@@ -244,9 +241,7 @@ class _Planner:
         return [list(dict.fromkeys(members)) for members in slots]
 
 
-def _take(free: list[tuple[int, int]], width: int) -> int | None:
+def _take(free: list[tuple[int, int]], width: int) -> int:
     """Remove the free slot that fits best: the smallest that is large enough, else the largest."""
-    if not free:
-        return None
     position = min(bisect.bisect_left(free, (width, -1)), len(free) - 1)
     return free.pop(position)[1]

@@ -16,14 +16,16 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from graphc.codegen.running import bind, variable_value
 from graphc.codegen.state import SessionState
-from graphc.ir.errors import FailedPreconditionError, UnimplementedError
+from graphc.ir import collector
+from graphc.ir.errors import UnimplementedError
 from graphc.ir.function import Function
 from graphc.ir.graph import Graph, Operation, Tensor
 from graphc.ir.interpreter import run_function
 from graphc.ir.lowering import Host
 from graphc.ir.passes import DEFAULT_PIPELINE, PassPipeline
-from graphc.ir.passes.resolve import resolve, uninitialized
+from graphc.ir.passes.resolve import resolve
 
 TARGETS = ("cpu", "numpy", "cuda")
 
@@ -101,9 +103,10 @@ class Program:
         return PassPipeline.parse(self.options.pipeline).run(function, self.options.observers)
 
     def _compile(self, arrays: Sequence[np.ndarray], state: SessionState) -> Variant:
-        function = self.resolve(arrays, state)
-        state.statistics["compilations"] += 1
-        return _builder(self.options)(self.optimize(function), state)
+        with collector.held():
+            function = self.resolve(arrays, state)
+            state.statistics["compilations"] += 1
+            return _builder(self.options)(self.optimize(function), state)
 
 
 def _builder(options: Options) -> Callable[[Function, SessionState], Variant]:
@@ -139,9 +142,8 @@ class Interpreted:
 
     def _run(self, arrays: Sequence[np.ndarray], state: SessionState) -> list[np.ndarray] | None:
         function = self.function
-        check_initialized(function, state)
         feeds = [p for p in function.parameters if p.kind == "feed"]
-        variables = {p.name: state.variables[p.name] for p in function.parameters
+        variables = {p.name: variable_value(p, state) for p in function.parameters
                      if p.kind == "variable"}  # fmt: skip
         shapes = [a.shape for a in arrays] + [v.shape for v in variables.values()]
         values = bind(function, arrays, shapes)
@@ -161,41 +163,3 @@ class Interpreted:
             state.advance_random(self.random_names)
             state.statistics["runs"] += 1
         return [np.array(r, order="C") for r in outcome.results]
-
-
-def check_initialized(function: Function, state: SessionState) -> None:
-    """Raise FailedPreconditionError if a variable that the run reads has no value."""
-    for parameter in function.parameters:
-        if parameter.kind == "variable" and parameter.name not in state.variables:
-            error = uninitialized(parameter.tensor.op)
-            raise FailedPreconditionError(None, parameter.tensor.op, error.message)
-
-
-def bind(
-    function: Function, arrays: Sequence[np.ndarray], shapes: Sequence[tuple[int, ...]]
-) -> dict[Any, int] | None:
-    """The symbols' values for a run, or None where a guard does not hold."""
-    from graphc.ir.dims import as_symbol, evaluate, symbols
-
-    values: dict[Any, int] = {}
-    sources = [p for p in function.parameters if p.kind != "initialized"]
-    for parameter, shape in zip(sources, shapes, strict=True):
-        for dim, size in zip(parameter.tensor.type.dims, shape, strict=True):
-            found = as_symbol(dim)
-            if found is not None:
-                values[found] = size
-    for parameter, array in zip(sources, arrays, strict=False):
-        elements = parameter.tensor.op.attrs.get("_value", ())
-        for dim, value in zip(elements, array.ravel(), strict=False):
-            found = as_symbol(dim)
-            assert found is not None
-            values[found] = int(value)
-    environment = function.environment
-    for guard in environment.guards:
-        names = (*symbols(guard.a), *symbols(guard.b))
-        if any(n in environment.dynamic for n in names):
-            continue
-        a, b = evaluate(guard.a, values), evaluate(guard.b, values)
-        if not {"==": a == b, "!=": a != b, "<=": a <= b, "<": a < b}[guard.relation]:
-            return None
-    return values

@@ -46,6 +46,16 @@ class Point:
         return Affine(axes, self.offset, self.values)
 
 
+def linear(shape: Sequence[Any], index: Sequence[Point]) -> Point:
+    """The row-major position of an element of a dense tensor."""
+    result = Point()
+    stride: Any = 1
+    for size, point in zip(reversed(shape), reversed(index), strict=True):
+        result = result.plus(point.scaled(stride))
+        stride = stride * size
+    return result
+
+
 def is_zero(size: Any) -> bool:
     return isinstance(size, int) and size == 0
 
@@ -81,9 +91,14 @@ class Code:
             buffers.append(storage)
         return buffers.index(storage)
 
-    def load(self, tensor: Tensor, index: Sequence[Point], op: Operation) -> int:
-        """The element of a tensor at an index, through views, from memory."""
-        if tensor.op.type == "Const" and tensor.op.attrs["value"].size == 1:
+    def load(
+        self, tensor: Tensor, index: Sequence[Point], op: Operation, immediate: bool = True
+    ) -> int:
+        """The element of a tensor at an index, through views, from memory.
+
+        Constants of one element are numbers in the code where `immediate` allows it.
+        """
+        if immediate and tensor.op.type == "Const" and tensor.op.attrs["value"].size == 1:
             return self.emit("const", tensor.dtype, (), tensor.op.attrs["value"].item())
         where: list[Bound] = []
         other: Any = 0
@@ -94,23 +109,24 @@ class Code:
             regions = lowering.regions(view)
             if regions:
                 other = lowering.fill(view)
-                where += [
-                    Bound(self.compose(r.index, index, view).affine(), r.low, r.high)
-                    for r in regions
-                ]
+                where += self.bounds(regions, index, view)
             index = [self.compose(i, index, view) for i in lowering.index(view)]
             tensor = view.inputs[0]
-        linear = Point()
-        stride: Any = 1
-        for size, point in zip(reversed(dims(tensor)), reversed(index), strict=True):
-            linear = linear.plus(point.scaled(stride))
-            stride = stride * size
         buffer = self.buffer(self.fused.storage(tensor))
         if isinstance(other, bool) or not tensor.dtype.is_floating:
             other = int(other)
-        return self.emit(
-            "load", tensor.dtype, (), Access(buffer, linear.affine(), tuple(where), other)
-        )
+        position = linear(dims(tensor), index).affine()
+        return self.emit("load", tensor.dtype, (), Access(buffer, position, tuple(where), other))
+
+    def bounds(
+        self, regions: Sequence[low.Region], at: Sequence[Point], view: Operation
+    ) -> list[Bound]:
+        """The predicates of a view's regions at an index over its output axes."""
+        canonical = canonical_of(view)
+        return [
+            Bound(self.compose(r.index, at, view).affine(), canonical(r.low), canonical(r.high))
+            for r in regions
+        ]
 
     def _is_virtual(self, tensor: Tensor) -> bool:
         return (
@@ -171,12 +187,8 @@ class Scalar:
         return self._code.emit("index", dtypes.int64, (), self._position[axis].affine())
 
     def linear_index(self) -> int:
-        linear, stride = Point(), 1
-        shape = dims(self._op.outputs[0])
-        for size, point in zip(reversed(shape), reversed(self._position), strict=True):
-            linear = linear.plus(point.scaled(stride))
-            stride = stride * size
-        return self._code.emit("index", dtypes.int64, (), linear.affine())
+        position = linear(dims(self._op.outputs[0]), self._position)
+        return self._code.emit("index", dtypes.int64, (), position.affine())
 
     def dim(self, size: Any) -> int:
         return self._code.emit("dim", dtypes.int64, (), canonical_of(self._op)(size))
@@ -210,4 +222,4 @@ class Scalar:
         return self._code.emit(name, result, args, data)
 
 
-_TESTS = frozenset("isnan isinf isfinite eq ne lt le gt ge".split())
+_TESTS = frozenset(["isnan", "isinf", "isfinite", "eq", "ne", "lt", "le", "gt", "ge"])

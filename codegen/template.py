@@ -1,8 +1,8 @@
 """Templates: groups of equal structure are lowered once.
 
-The signature of a loop group says all that its draft depends on, with tensors numbered by first use.
-Long programs repeat themselves (layers, unrolled steps), so most groups of a large function are copies
-of an earlier draft over other tensors.
+The signature of a loop group says all that its draft depends on, with tensors numbered by first
+use. Long programs repeat themselves (layers, unrolled steps), so most groups of a large function
+are copies of an earlier draft over other tensors.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Unlike(Exception):
 
 
 def signature(fused: Fused, group: Group) -> tuple[Any, tuple[Tensor, ...]] | None:
-    """What the draft of a loop group depends on, and its storages by number; None if it is unique."""
+    """What a loop group's draft depends on, and its storages by number; None if it is unique."""
     try:
         return _Signature(fused, group).make()
     except Unlike:
@@ -71,8 +71,9 @@ class _Signature:
             raise Unlike
         output = op.outputs[0]
         unread = definition.shape_inputs
+        immediate = not isinstance(definition.lowering, low.Contraction)  # it reads from memory
         inputs = tuple(
-            [self._input(t) for i, t in enumerate(op.inputs) if i not in unread]
+            [self._input(t, immediate) for i, t in enumerate(op.inputs) if i not in unread]
         )
         stored = self._number(output) if output in self.fused.stored else -1
         lowering = definition.lowering
@@ -92,10 +93,10 @@ class _Signature:
     def _number(self, storage: Tensor) -> int:
         return self.numbers.setdefault(storage, len(self.numbers))
 
-    def _input(self, tensor: Tensor) -> Any:
+    def _input(self, tensor: Tensor, immediate: bool) -> Any:
         if tensor in self.local:
             return self.local[tensor]
-        if tensor.op.type == "Const" and tensor.op.attrs["value"].size == 1:
+        if immediate and tensor.op.type == "Const" and tensor.op.attrs["value"].size == 1:
             value = tensor.op.attrs["value"]
             return ("const", tensor.dtype.name, value.tobytes(), tensor.type.dims)
         behind = tensor.op.definition.lowering

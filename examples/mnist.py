@@ -88,12 +88,13 @@ def main(epochs: int = 10, batch_size: int = 100, page: Path | None = Path("mnis
 
     console.print(f"loss of the last batch   {value:.4f}")
     console.print(f"accuracy on {len(test):,} held back digits   {result:.2%}")
-    console.print(f"training   {seconds:.2f} s, {total / seconds:,.0f} steps/s of {batch_size} images")
+    rate = total / seconds
+    console.print(f"training   {seconds:.2f} s, {rate:,.0f} steps/s of {batch_size} images")
     console.print(f"first result, compiling included   {compile_seconds * 1e3:.0f} ms")
     if page is not None:
-        from graphc.viz.page import write_page
+        from graphc.viz import write_run_page
 
-        write_page(page, tf.get_default_graph(), fetches=[step, loss], title="784-256-128-10 on digits")
+        write_run_page(page, session, [step, loss], first, title="784-256-128-10 on digits")
         console.print(f"the graph   {page.resolve()}")
     return result
 

@@ -1,8 +1,8 @@
 """The garbage collector, held off while the compiler makes many objects that all live on.
 
-Python's collector walks young objects after every few hundred allocations and all of them now and
-then. Graphs die by reference counts or not at all, so while one is differentiated or compiled those
-walks find nothing; for 100,000 operations they took a third of the time.
+Python's collector walks young objects after every few hundred allocations, and all of them now and
+then. What a compilation makes lives until it ends, so those walks find nothing meanwhile; with
+100,000 operations they took a third of the time.
 """
 
 from __future__ import annotations

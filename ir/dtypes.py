@@ -20,7 +20,20 @@ class DType:
         size: bytes per element (0 where elements are Python objects).
     """
 
-    __slots__ = ("enum", "kind", "name", "numpy", "size")
+    __slots__ = (
+        "enum",
+        "is_bool",
+        "is_complex",
+        "is_differentiable",
+        "is_floating",
+        "is_integer",
+        "is_numeric",
+        "is_unsigned",
+        "kind",
+        "name",
+        "numpy",
+        "size",
+    )
 
     def __init__(self, name: str, kind: str, numpy_type: Any, enum: int) -> None:
         self.name = name
@@ -28,40 +41,18 @@ class DType:
         self.numpy = np.dtype(numpy_type)
         self.size = 0 if self.numpy == np.dtype(object) else self.numpy.itemsize
         self.enum = enum
+        self.is_floating = kind == "float"
+        self.is_integer = kind in ("int", "uint")
+        self.is_unsigned = kind == "uint"
+        self.is_bool = kind == "bool"
+        self.is_complex = kind == "complex"
+        self.is_numeric = kind in ("float", "int", "uint", "complex")
+        self.is_differentiable = kind in ("float", "complex")  # whether gradients flow through
 
     @property
     def as_numpy_dtype(self) -> Any:
         """The NumPy scalar type, as TensorFlow returns it."""
         return self.numpy.type
-
-    @property
-    def is_floating(self) -> bool:
-        return self.kind == "float"
-
-    @property
-    def is_integer(self) -> bool:
-        return self.kind in ("int", "uint")
-
-    @property
-    def is_unsigned(self) -> bool:
-        return self.kind == "uint"
-
-    @property
-    def is_bool(self) -> bool:
-        return self.kind == "bool"
-
-    @property
-    def is_complex(self) -> bool:
-        return self.kind == "complex"
-
-    @property
-    def is_numeric(self) -> bool:
-        return self.kind in ("float", "int", "uint", "complex")
-
-    @property
-    def is_differentiable(self) -> bool:
-        """Whether gradients flow through values of this type."""
-        return self.kind in ("float", "complex")
 
     @property
     def base_dtype(self) -> DType:

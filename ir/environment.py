@@ -18,12 +18,6 @@ def use_disk_cache() -> bool:
     return os.environ.get("GRAPHC_NO_DISK_CACHE", "") in ("", "0")
 
 
-def dump() -> tuple[str, ...]:
-    """GRAPHC_DUMP: the stages to write to files, e.g. "fuse,llvm"."""
-    words = os.environ.get("GRAPHC_DUMP", "").split(",")
-    return tuple(word.strip() for word in words if word.strip())
-
-
 def num_threads() -> int | None:
     """GRAPHC_NUM_THREADS: how many threads kernels may use; None for as many as there are cores.
 

@@ -46,23 +46,97 @@ def format_source(source: tuple[str, int, str]) -> str:
     return f"{file}:{line}{inside}"
 
 
-def _define(name: str, code: int, doc: str) -> type[OpError]:
-    return type(name, (OpError,), {"error_code": code, "__doc__": doc, "__module__": __name__})
+class CancelledError(OpError):
+    """The run was cancelled."""
+
+    error_code = 1
 
 
-CancelledError = _define("CancelledError", 1, "The run was cancelled.")
-UnknownError = _define("UnknownError", 2, "Nothing more precise is known.")
-InvalidArgumentError = _define("InvalidArgumentError", 3, "A value an operation cannot take.")
-DeadlineExceededError = _define("DeadlineExceededError", 4, "A time limit ran out.")
-NotFoundError = _define("NotFoundError", 5, "A file or entity does not exist.")
-AlreadyExistsError = _define("AlreadyExistsError", 6, "An entity exists already.")
-PermissionDeniedError = _define("PermissionDeniedError", 7, "The caller may not do this.")
-ResourceExhaustedError = _define("ResourceExhaustedError", 8, "Memory ran out.")
-FailedPreconditionError = _define("FailedPreconditionError", 9, "Uninitialised state was used.")
-AbortedError = _define("AbortedError", 10, "The operation was aborted.")
-OutOfRangeError = _define("OutOfRangeError", 11, "Iteration went past the end.")
-UnimplementedError = _define("UnimplementedError", 12, "The operation is not available.")
-InternalError = _define("InternalError", 13, "An invariant of graphc was broken.")
-UnavailableError = _define("UnavailableError", 14, "A device or service is not there.")
-DataLossError = _define("DataLossError", 15, "Data is lost or corrupted.")
-UnauthenticatedError = _define("UnauthenticatedError", 16, "The caller is not known.")
+class UnknownError(OpError):
+    """Nothing more precise is known."""
+
+    error_code = 2
+
+
+class InvalidArgumentError(OpError):
+    """A value an operation cannot take."""
+
+    error_code = 3
+
+
+class DeadlineExceededError(OpError):
+    """A time limit ran out."""
+
+    error_code = 4
+
+
+class NotFoundError(OpError):
+    """A file or entity does not exist."""
+
+    error_code = 5
+
+
+class AlreadyExistsError(OpError):
+    """An entity exists already."""
+
+    error_code = 6
+
+
+class PermissionDeniedError(OpError):
+    """The caller may not do this."""
+
+    error_code = 7
+
+
+class ResourceExhaustedError(OpError):
+    """Memory ran out."""
+
+    error_code = 8
+
+
+class FailedPreconditionError(OpError):
+    """Uninitialised state was used."""
+
+    error_code = 9
+
+
+class AbortedError(OpError):
+    """The operation was aborted."""
+
+    error_code = 10
+
+
+class OutOfRangeError(OpError):
+    """Iteration went past the end."""
+
+    error_code = 11
+
+
+class UnimplementedError(OpError):
+    """The operation is not available."""
+
+    error_code = 12
+
+
+class InternalError(OpError):
+    """An invariant of graphc was broken."""
+
+    error_code = 13
+
+
+class UnavailableError(OpError):
+    """A device or service is not there."""
+
+    error_code = 14
+
+
+class DataLossError(OpError):
+    """Data is lost or corrupted."""
+
+    error_code = 15
+
+
+class UnauthenticatedError(OpError):
+    """The caller is not known."""
+
+    error_code = 16

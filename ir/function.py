@@ -34,8 +34,8 @@ class Function:
 
     `body.operations` is in an order that respects data and control inputs. `results` are what the
     run returns; `updates` pair a variable's name with its new value; `effects` are operations kept
-    for what they do (checks, host calls). `sizes` are symbols computed in mid-run: (symbol, integer tensor,
-    element of it). Nothing else is live.
+    for what they do (checks, host calls). `sizes` are symbols computed in mid-run: (symbol, integer
+    tensor, element of it). Nothing else is live.
     """
 
     name: str
@@ -69,10 +69,10 @@ class Function:
 class Rebuild:
     """Copies a function operation by operation, replacing some.
 
-        rebuild = Rebuild(function)
-        for op in function.operations:
-            rebuild.copy(op)                                  # or rebuild.replace(op, new_outputs)
-        return rebuild.finish()
+    rebuild = Rebuild(function)
+    for op in function.operations:
+        rebuild.copy(op)                                  # or rebuild.replace(op, new_outputs)
+    return rebuild.finish()
     """
 
     function: Function
@@ -93,22 +93,27 @@ class Rebuild:
 
     def copy(self, op: Operation, inputs: Sequence[Tensor] | None = None) -> Operation:
         """Append the same operation over the new inputs (types are kept, not inferred again)."""
+        tensors, outputs = self.tensors, op.outputs
         new = Operation(
             self.body,
             op.definition,
             op.name,
-            self.inputs(op) if inputs is None else tuple(inputs),
+            tuple([tensors[t] for t in op.inputs]) if inputs is None else tuple(inputs),
             op.attrs,
-            [t.type for t in op.outputs],
+            [t.type for t in outputs],
             self.controls(op) if op.control_inputs else (),
             op.source,
             op.role,
             op.device,
         )
-        self.body.append(new)
+        body = self.body.operations
+        new.number = len(body)
+        body.append(new)
         self.operations[op] = new
-        for old, fresh in zip(op.outputs, new.outputs, strict=True):
-            self.tensors[old] = fresh
+        if len(outputs) == 1:
+            tensors[outputs[0]] = new.outputs[0]
+        else:
+            tensors.update(zip(outputs, new.outputs, strict=True))
         return new
 
     def replace(self, op: Operation, outputs: Sequence[Tensor]) -> None:
@@ -154,6 +159,8 @@ def pruned(function: Function, keep: Any = None) -> list[Operation]:
     live |= {p.tensor.op for p in function.parameters}
     for op in reversed(function.operations):
         if op in live:
-            live.update([t.op for t in op.inputs])
-            live.update(op.control_inputs)
+            for tensor in op.inputs:
+                live.add(tensor.op)
+            if op.control_inputs:
+                live.update(op.control_inputs)
     return [op for op in function.operations if op in live]

@@ -7,9 +7,10 @@ order: one backward scan over the operations between xs and ys sees every cotang
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, Literal
 
-from graphc.ir import dtypes
+from graphc.ir import collector, dtypes
 from graphc.ir.dims import Unknown
 from graphc.ir.errors import InternalError
 from graphc.ir.graph import Graph, IndexedSlices, NoGradient, Operation, Tensor
@@ -56,7 +57,7 @@ def gradients(
     for tensor in (*ys, *xs):
         if tensor.graph is not graph:
             raise ValueError(f"{tensor} is from another graph than {ys[0]}")
-    with graph.name_scope(name), graph.role("gradient"):
+    with graph.name_scope(name), graph.role("gradient"), collector.held():
         dense = [y.dense() if isinstance(y, IndexedSlices) else y for y in ys]
         backward = _Backward(graph, dense, xs, _stop_operations(stop_gradients))
         backward.seed(_seeds(graph, dense, grad_ys))
@@ -130,7 +131,7 @@ class _Backward:
         self.results: dict[Tensor, Cotangent] = {}
         ancestors = _ancestors(ys, min(x.op.number for x in xs))
         self.active = _active(ancestors, self.targets, stops)
-        self.operations = [op for op in ancestors if any(t in self.active for t in op.outputs)]
+        self.operations = [op for op in ancestors if not self.active.isdisjoint(op.outputs)]
         self.stops = stops
 
     def seed(self, seeds: list[Cotangent]) -> None:
@@ -151,10 +152,12 @@ class _Backward:
         """Turn the cotangents of an operation's outputs into those of its inputs."""
         pending = self.pending
         cotangents: list[Cotangent | None] = []
+        is_reached = False
         for tensor in op.outputs:
             given = pending.pop(tensor, None)
             dy = None
             if given is not None:
+                is_reached = True
                 if len(given) > 1:
                     with self.graph.provenance(op):
                         dy = accumulate(given)
@@ -164,37 +167,39 @@ class _Backward:
                     self.results[tensor] = dy
             cotangents.append(dy)
         active = self.active
-        if op in self.stops or not any(t in active for t in op.inputs):
-            return
-        if all(dy is None for dy in cotangents):
+        if not is_reached or op in self.stops or active.isdisjoint(op.inputs):
             return
         for tensor, dx in zip(op.inputs, self._differentiate(op, cotangents), strict=True):
             if dx is not None and tensor in active:
-                _check_cotangent(op, tensor, dx)
+                if dx.__class__ is not Tensor or dx.type is not tensor.type:
+                    _check_cotangent(op, tensor, dx)
                 pending.setdefault(tensor, []).append(dx)
 
     def _differentiate(
         self, op: Operation, cotangents: list[Cotangent | None]
     ) -> Sequence[Cotangent | None]:
-        rule = op.definition.gradient
-        if isinstance(rule, NoGradient):
+        if isinstance(op.definition.gradient, NoGradient):
             return [None] * len(op.inputs)
-        graph = self.graph
-        with graph.name_scope(f"{op.name}_grad"), graph.provenance(op):
-            if op.type not in _PASS_SLICES:
-                cotangents = [
-                    dy.dense() if isinstance(dy, IndexedSlices) else dy for dy in cotangents
-                ]
-            found = rule(op, *cotangents)
-        found = (
-            [found] if isinstance(found, (Tensor, IndexedSlices)) or found is None else list(found)
-        )
-        if len(found) != len(op.inputs):
+        found = self.graph.differentiate(op, cotangents, self.active, _call_rule)
+        dxs: Sequence[Cotangent | None] = found if isinstance(found, (list, tuple)) else [found]
+        if len(dxs) != len(op.inputs):
             raise InternalError(
                 None, op,
-                f"the gradient of {op.type} gives {len(found)} results for {len(op.inputs)} inputs",
+                f"the gradient of {op.type} gives {len(dxs)} results for {len(op.inputs)} inputs",
             )  # fmt: skip
-        return found
+        return dxs
+
+
+def _call_rule(op: Operation, *cotangents: Cotangent | None) -> Any:
+    """What the gradient rule of an operation gives; most rules take dense cotangents only."""
+    rule = op.definition.gradient
+    assert not isinstance(rule, NoGradient), op
+    for dy in cotangents:
+        if isinstance(dy, IndexedSlices) and op.type not in _PASS_SLICES:
+            return rule(
+                op, *[dy.dense() if isinstance(dy, IndexedSlices) else dy for dy in cotangents]
+            )
+    return rule(op, *cotangents)
 
 
 def _ancestors(ys: list[Tensor], first: int) -> list[Operation]:
@@ -204,10 +209,10 @@ def _ancestors(ys: list[Tensor], first: int) -> list[Operation]:
     while pending:
         for tensor in pending.pop().inputs:
             op = tensor.op
-            if op.number >= first and op not in found:
+            if op not in found and op.number >= first:
                 found.add(op)
                 pending.append(op)
-    return sorted(found, key=lambda op: op.number)
+    return sorted(found, key=attrgetter("number"))
 
 
 def _active(
@@ -217,9 +222,9 @@ def _active(
     active: set[Tensor] = set()
     for op in operations:
         flows = (
-            op not in stops
+            not active.isdisjoint(op.inputs)
+            and op not in stops
             and not isinstance(op.definition.gradient, NoGradient)
-            and any(t in active for t in op.inputs)
         )
         for tensor in op.outputs:
             if (flows or tensor in targets) and tensor.dtype.is_differentiable:

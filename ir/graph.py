@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -82,7 +82,8 @@ class Graph:
         self.finalized = False
         self.collections: dict[str, list[Any]] = {}
         self.lock = threading.RLock()
-        self._by_name: dict[str, Operation] = {}
+        self._by_name: dict[str, Operation] = {}  # filled when somebody asks
+        self._indexed = 0  # how many operations are in it
         self._names: dict[str, int] = {}
         self._valid: set[str] = set()
         self._local = Local()
@@ -112,9 +113,7 @@ class Graph:
         like = next((x.dtype for x in values if isinstance(x, Tensor)), None)
         count = len(values)
         tensors = [
-            x
-            if isinstance(x, Tensor)
-            else convert(x, wanted_dtype(type, i, x, like, count), self)
+            x if isinstance(x, Tensor) else convert(x, wanted_dtype(type, i, x, like, count), self)
             for i, x in enumerate(values)
         ]
         return self.create(type, tensors, attrs, name)
@@ -156,14 +155,13 @@ class Graph:
         groups = settings.control_groups
         controls = _controls(groups, inputs, control_inputs) if groups or control_inputs else ()
         with self.lock:
-            full_name = self.unique_name(name or type)
+            full_name = self._unique(name or type, settings.scope, True)
             operation = Operation(
                 self, found, full_name, tuple(inputs), complete, types,
                 controls, source, settings.role, settings.device,
             )  # fmt: skip
             operation.number = len(self.operations)
             self.operations.append(operation)
-            self._by_name[full_name] = operation
         for _, made in groups:
             made.add(operation)
         return operation
@@ -222,9 +220,11 @@ class Graph:
         Raises:
             ValueError: the name holds characters that no operation's name may have.
         """
+        return self._unique(name, self._local.settings.scope, mark_as_used)
+
+    def _unique(self, name: str, scope: str, mark_as_used: bool) -> str:
         if name[-1:] == "/":
             return name[:-1]
-        scope = self._local.settings.scope
         if name not in self._valid:
             self._check_name(name, scope)
         full = f"{scope}/{name}" if scope else name
@@ -273,7 +273,18 @@ class Graph:
         Raises:
             KeyError: there is none.
         """
-        return self._by_name[name]
+        found = self.find_operation(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def find_operation(self, name: str) -> Operation | None:
+        """The operation of that name, or None."""
+        with self.lock:
+            for operation in self.operations[self._indexed :]:
+                self._by_name[operation.name] = operation
+            self._indexed = len(self.operations)
+            return self._by_name.get(name)
 
     # -- contexts
 
@@ -308,19 +319,27 @@ class Graph:
 
     # -- differentiation
 
-    def differentiating(
-        self, operation: Operation, active: Set[Tensor]
-    ) -> AbstractContextManager[None]:
-        """Operations made inside are the gradient of `operation`: its line, a scope of its name."""
-
-        def change(settings: Settings) -> None:
-            name = f"{operation.name}_grad"
-            self._valid.add(name)  # as the operation's name is
-            settings.scope = self.unique_name(name)
-            settings.source = operation.source or settings.source
-            settings.active = active
-
-        return Within(self._local, change)
+    def differentiate(
+        self,
+        operation: Operation,
+        cotangents: Sequence[Any],
+        active: Set[Tensor],
+        rule: Callable[..., Any],
+    ) -> Any:
+        """Call `rule(operation, *cotangents)`; what it makes has the operation's line, and names in
+        a scope of its name. `active` are the tensors whose cotangents are wanted."""
+        name = f"{operation.name}_grad"
+        self._valid.add(name)  # as the operation's name is
+        local = self._local
+        before = local.settings
+        local.settings = settings = before.copy()
+        settings.scope = self._unique(name, before.scope, True)
+        settings.source = operation.source or before.source
+        settings.active = active
+        try:
+            return rule(operation, *cotangents)
+        finally:
+            local.settings = before
 
     def wants_cotangent(self, tensor: Tensor) -> bool:
         """Whether the differentiator has a use for the cotangent of an operation's input.

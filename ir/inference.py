@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -11,7 +12,6 @@ from graphc.ir.dims import UNKNOWN, Dim, Unknown
 from graphc.ir.dtypes import DType
 from graphc.ir.errors import InvalidArgumentError
 from graphc.ir.shapes import ShapeEnvironment
-from graphc.ir.sources import Source
 from graphc.ir.types import TensorType
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ class TypeContext:
     __slots__ = (
         "_values",
         "attrs",
-        "control_source",
         "definition",
         "environment",
         "inputs",
@@ -46,11 +45,10 @@ class TypeContext:
     ) -> None:
         self.definition = definition
         self.tensors = tensors
-        self.inputs = [t.type for t in tensors]
-        self.attrs = attrs
+        self.inputs: list[TensorType] = [t.type for t in tensors]
+        self.attrs: dict[str, Any] = attrs
         self.environment = environment
         self._values = values
-        self.control_source: Source | None = None
 
     @property
     def compiling(self) -> bool:
@@ -70,13 +68,13 @@ class TypeContext:
         value = self._values(self.tensors[index])
         shape = self.inputs[index].shape
         if value is None:
+            if self.environment is not None and shape is not None:
+                if any(self.environment.is_dynamic(d) for d in shape):
+                    self.fail(f"how many elements input {index} has must be known before the run")
+                shape = tuple(self.environment.constant(d) for d in shape)
             if shape is None or not all(isinstance(d, int) for d in shape):
-                if self.compiling:
-                    self.fail(
-                        f"the number of elements of input {index} must be known when compiling"
-                    )
                 return None
-            count = int(np.prod(shape, dtype=np.int64))
+            count = math.prod(d for d in shape if isinstance(d, int))
             flat: list[Any] = [UNKNOWN] * count
         else:
             flat = list(np.asarray(value, dtype=object).ravel())
@@ -94,6 +92,8 @@ class TypeContext:
         if sizes is None or any(isinstance(d, Unknown) for d in sizes):
             return None
         if self.environment is not None:
+            if any(self.environment.is_dynamic(d) for d in sizes):
+                self.fail(f"input {index} is computed in the run, but must be known before it")
             sizes = tuple(self.environment.constant(d) for d in sizes)
         return sizes
 

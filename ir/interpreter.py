@@ -258,15 +258,14 @@ class _Run:
         for guard in self.guards:
             if not (self.sizes.knows(guard.a) and self.sizes.knows(guard.b)):
                 waiting.append(guard)
-            elif not _holds(guard.relation, self.sizes[guard.a], self.sizes[guard.b]):
+            elif not guard.holds(self.sizes[guard.a], self.sizes[guard.b]):
                 raise self._broken(guard, op)
         self.guards = waiting
 
     def _broken(self, guard: Guard, op: Operation | None) -> Exception:
         a, b = self.sizes[guard.a], self.sizes[guard.b]
         if any(s in self.late for d in (guard.a, guard.b) for s in symbols(d)):
-            reason = guard.reason or "sizes computed in this run do not fit"
-            return InvalidArgumentError(None, op, f"{reason}: {a} {guard.relation} {b} is wanted")
+            return InvalidArgumentError(None, guard.op or op, guard.broken(a, b))
         return InternalError(
             None, op, f"the function was compiled for other sizes: {guard} does not hold ({a}, {b})"
         )
@@ -290,10 +289,6 @@ def _parameter_value(
             None, op, f"Attempting to use uninitialized value {name}; run its initializer first"
         )
     return np.asarray(variables[name])
-
-
-def _holds(relation: str, a: int, b: int) -> bool:
-    return {"==": a == b, "!=": a != b, "<=": a <= b, "<": a < b}[relation]
 
 
 def _last_uses(function: Function) -> dict[Operation, list[Tensor]]:

@@ -7,16 +7,19 @@ A lowering describes, for one element of the output, where its inputs are read a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 from graphc.ir.dtypes import DType
 
+ReductionKind = Literal["sum", "prod", "max", "min", "any", "all", "argmax", "argmin"]
+StoreMode = Literal["set", "add", "sub", "mul", "div", "min", "max"]
+
 
 class ScalarBuilder(Protocol):
-    """Builds scalar expressions; values are opaque. Implemented by codegen for kernels and by
-    `graphc.ir.scalar` for NumPy.
+    """Builds scalar expressions; values are opaque.
 
+    Implemented by `graphc.codegen.scalar` for kernels and by `graphc.ir.scalar` for NumPy.
     Besides the methods here every name in `codegen.kernel.SCALAR_OPS` is a method of the same
     arguments: `b.add(x, y)`, `b.exp(x)`, `b.select(c, x, y)` …; `and_`, `or_`, `not_` carry an
     underscore. Operands of one call have one dtype; `convert` changes it.
@@ -48,7 +51,7 @@ class ScalarBuilder(Protocol):
         ...
 
     def random_bits(self, element: Any, stream: int = 0) -> Any:
-        """32 random bits (uint32) of an element (int64), for operations whose effect is "random"."""
+        """32 random bits (uint32) of an element (int64); for operations of effect "random" only."""
         ...
 
     def __getattr__(self, name: str) -> Callable[..., Any]: ...
@@ -112,20 +115,17 @@ class Elementwise:
 
 @dataclass(frozen=True, slots=True)
 class Reduction:
-    """Fold input 0 over `axes(op)`; the output drops or keeps them (size 1) as its type says.
+    """Fold input 0 over `axes(op)`; the output drops or keeps them (size 1) as its type says."""
 
-    kind: sum prod max min any all argmax argmin.
-    """
-
-    kind: str
+    kind: ReductionKind
     axes: Callable[[Any], tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Output element = input 0 at `index(op)`: one `Index` per dimension of input 0, over output
-    axes.
+    """Output element = input 0 at `index(op)`.
 
+    That is one `Index` per dimension of input 0, over output axes.
     `regions(op)`: where outside them the element is operand `fill(op)` (a Python number).
     With `Indirect` terms this is a gather.
     """
@@ -142,19 +142,20 @@ class Reshape:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Inputs (all but those in the definition's shape_inputs) one after the other along `axis(op)`."""
+    """Inputs (all but the definition's shape_inputs) one after the other along `axis(op)`."""
 
     axis: Callable[[Any], int]
 
 
 @dataclass(frozen=True, slots=True)
 class Scatter:
-    """Start from operand `base` (None: zeros); then, for every element of operand `updates` in
-    order, combine it into the output at `index(op)`: one `Index` per output dimension, over the
-    axes of the updates, with `Indirect` terms. mode: set add sub mul div min max.
+    """Start from operand `base` (None: zeros) and combine every element of `updates` into it.
+
+    That happens in order, at `index(op)`: one `Index` per output dimension, over the axes of the
+    updates, with `Indirect` terms.
     """
 
-    mode: str
+    mode: StoreMode
     base: int | None
     updates: int
     index: Callable[[Any], tuple[Index, ...]]
@@ -198,7 +199,7 @@ class Host:
 class Ordering:
     """Nothing to compute: `NoOp` and its kin."""
 
-    note: str = field(default="")
+    note: str = ""
 
 
 Lowering = (

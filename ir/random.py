@@ -48,7 +48,8 @@ def random_bits(elements: Any, key: int, run: int, stream: int = 0) -> np.ndarra
     block = (elements >> 6) * 16 + (elements & 15)
     word = (elements >> 4) & 3
     words = philox(block, key, run, stream)
-    return np.take_along_axis(words, word[None], axis=0)[0]
+    bits: np.ndarray = np.take_along_axis(words, word[None], axis=0)[0]
+    return bits
 
 
 def permutation(n: int, key: int, run: int) -> np.ndarray:

@@ -8,7 +8,7 @@ hints and recorded as a `Guard`; the compiled code is right for every run that a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from graphc.ir.dims import Dim, Symbol, as_symbol, evaluate, substitute, symbol, symbols
@@ -19,16 +19,35 @@ class Guard:
     """A decision: `a relation b` held when compiling and must hold in every run.
 
     Guards over dynamic symbols (sizes computed in mid-run) are checked when the value is there and
-    are errors, not reasons to compile a variant: then `reason` is shown to the user.
+    are errors, not reasons to compile a variant: then `reason` is shown to the user, with the line
+    of the operation `op` whose type rule asks for it.
     """
 
     relation: Literal["==", "!=", "<=", "<"]
     a: Any
     b: Any
     reason: str = ""
+    op: Any = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"{self.a} {self.relation} {self.b}"
+
+    def holds(self, a: int, b: int) -> bool:
+        """Whether the relation is true of the values of its sides."""
+        match self.relation:
+            case "==":
+                return a == b
+            case "!=":
+                return a != b
+            case "<=":
+                return a <= b
+            case "<":
+                return a < b
+
+    def broken(self, a: int, b: int) -> str:
+        """The message for a run in which it does not hold."""
+        reason = self.reason or "sizes computed in this run do not fit together"
+        return f"{reason}: {a} {self.relation} {b} is wanted"
 
 
 class ShapeEnvironment:
@@ -133,10 +152,6 @@ class ShapeEnvironment:
         if answer:
             self._unify(a, b)
         return answer
-
-    def require_equal(self, a: Any, b: Any) -> bool:
-        """Like `equal`, for rules that raise when it is False."""
-        return self.equal(a, b)
 
     def less_equal(self, a: Any, b: Any) -> bool:
         """Whether a <= b in this run, guarded."""

@@ -92,8 +92,8 @@ class Tensor:
     def __bool__(self) -> NoReturn:
         raise TypeError(
             "Using a `tf.Tensor` as a Python `bool` is not allowed. Use `if t is not None:` "
-            "instead of `if t:` to test if a tensor is defined, and use TensorFlow ops such as tf.cond to "
-            "execute subgraphs conditioned on the value of a tensor."
+            "instead of `if t:` to test if a tensor is defined, and use TensorFlow ops such as "
+            "tf.cond to execute subgraphs conditioned on the value of a tensor."
         )
 
     def __iter__(self) -> NoReturn:
@@ -346,7 +346,8 @@ class IndexedSlices:
         assert self.dense_shape is not None, self
         graph = self.values.graph
         rows = graph.op("ExpandDims", self.indices, graph.constant(-1))
-        return graph.op("ScatterNd", rows, self.values, self.dense_shape)
+        whole: Tensor = graph.op("ScatterNd", rows, self.values, self.dense_shape)
+        return whole
 
 
 def convert(value: Any, dtype: DType | None, graph: Graph) -> Tensor:

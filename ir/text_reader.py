@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
@@ -35,7 +37,22 @@ _ESCAPE = re.compile(r"\\(.)")
 _ROLES = ("forward", "gradient", "update", "init")
 
 
-class _Reader:
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What the line of an operation says."""
+
+    found: OpDef
+    name: str
+    inputs: tuple[Tensor, ...]
+    attrs: dict[str, Any]
+    types: list[TensorType]
+    controls: tuple[Operation, ...]
+    source: Source | None
+    role: str
+    device: str
+
+
+class _Reader(ABC):
     """What graphs and functions share: lines, and the line of an operation."""
 
     def __init__(self, text: str, constants: Mapping[str, np.ndarray], header: str) -> None:
@@ -113,8 +130,8 @@ class _Reader:
             device = scanner.items("(", ")", scanner.string)[0]
         source = self.source(scanner.comment())
         scanner.end()
-        operation = self.make(found, name, inputs, attrs, types, controls, source, role, device)
-        self.operations.append(operation)
+        line = _Line(found, name, inputs, attrs, types, controls, source, role, device)
+        self.operations.append(self.make(line))
 
     def definition(self, name: str) -> OpDef:
         try:
@@ -154,19 +171,9 @@ class _Reader:
         file, line, function = match.groups()
         return (file, int(line), "<module>" if function is None else function)
 
-    def make(
-        self,
-        found: OpDef,
-        name: str,
-        inputs: tuple[Tensor, ...],
-        attrs: dict[str, Any],
-        types: list[TensorType],
-        controls: tuple[Operation, ...],
-        source: Source | None,
-        role: str,
-        device: str,
-    ) -> Operation:
-        raise NotImplementedError
+    @abstractmethod
+    def make(self, line: _Line) -> Operation:
+        """The operation of a line, as the last of the graph."""
 
 
 class GraphReader(_Reader):
@@ -189,30 +196,21 @@ class GraphReader(_Reader):
         self._mark_scopes()
         return self.graph
 
-    def make(
-        self,
-        found: OpDef,
-        name: str,
-        inputs: tuple[Tensor, ...],
-        attrs: dict[str, Any],
-        types: list[TensorType],
-        controls: tuple[Operation, ...],
-        source: Source | None,
-        role: str,
-        device: str,
-    ) -> Operation:
-        graph = self.graph
+    def make(self, line: _Line) -> Operation:
+        graph, name, type = self.graph, line.name, line.found.name
         if not name or name.endswith("/") or graph.unique_name(name) != name:
             self.fail(f"the name {name!r} is taken or not valid")
-        with graph.role(role), graph.device(device):
-            op = graph.create(found.name, inputs, attrs, f"{name}/", controls, source or _NOWHERE)
-        op.source = source
-        if len(op.outputs) != len(types):
-            self.fail(f"{found.name} gives {len(op.outputs)} results, not {len(types)}")
-        for tensor, type in zip(op.outputs, types, strict=True):
-            if not _agree(tensor.type, type):
-                self.fail(f"{found.name} gives {tensor.type}, the text says {type}")
-            tensor.type = type
+        with graph.role(line.role), graph.device(line.device):
+            op = graph.create(
+                type, line.inputs, line.attrs, f"{name}/", line.controls, line.source or _NOWHERE
+            )
+        op.source = line.source
+        if len(op.outputs) != len(line.types):
+            self.fail(f"{type} gives {len(op.outputs)} results, not {len(line.types)}")
+        for tensor, given in zip(op.outputs, line.types, strict=True):
+            if not _agree(tensor.type, given):
+                self.fail(f"{type} gives {tensor.type}, the text says {given}")
+            tensor.type = given
         return op
 
     def _mark_scopes(self) -> None:
@@ -301,25 +299,17 @@ class FunctionReader(_Reader):
             self.fail(error.message)
         return function
 
-    def make(
-        self,
-        found: OpDef,
-        name: str,
-        inputs: tuple[Tensor, ...],
-        attrs: dict[str, Any],
-        types: list[TensorType],
-        controls: tuple[Operation, ...],
-        source: Source | None,
-        role: str,
-        device: str,
-    ) -> Operation:
-        value = attrs.get("value")
-        if found.name == "Const" and isinstance(value, np.ndarray):
-            (type,) = types
+    def make(self, line: _Line) -> Operation:
+        value = line.attrs.get("value")
+        if line.found.name == "Const" and isinstance(value, np.ndarray):
+            (type,) = line.types
             if type.shape != value.shape or type.dtype.numpy != value.dtype:
                 self.fail(f"a constant of shape {value.shape} cannot have type {type}")
-        op = Operation(self.body, found, name, inputs, attrs, types, controls, source, role, device)
-        return self.body.append(op)
+        operation = Operation(
+            self.body, line.found, line.name, line.inputs, line.attrs, line.types, line.controls,
+            line.source, line.role, line.device,
+        )  # fmt: skip
+        return self.body.append(operation)
 
     def _symbol(self, scanner: Scanner) -> None:
         name = scanner.word()

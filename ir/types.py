@@ -41,13 +41,10 @@ class TensorType:
     @property
     def is_concrete(self) -> bool:
         """Whether rank and all dimensions are ints or Dims (nothing UNKNOWN)."""
-        return self.shape is not None and not any(isinstance(d, Unknown) for d in self.shape)
+        return self.shape is not None and UNKNOWN not in self.shape
 
     def with_shape(self, shape: Iterable[AnyDim] | None) -> TensorType:
         return TensorType(self.dtype, None if shape is None else tuple(shape))
-
-    def with_dtype(self, dtype: DType) -> TensorType:
-        return TensorType(dtype, self.shape)
 
     def __str__(self) -> str:
         if self.shape is None:

@@ -61,7 +61,8 @@ def _evaluate(graph: Graph, op: Operation) -> None:
     if rule is not None and all(_is_small(t) for t in op.outputs):
         context = TypeContext(op.definition, op.inputs, op.attrs, graph.environment, graph.value_of)
         results = rule(context)
-    if len(op.outputs) == 1:
+    names = op.definition.outputs
+    if len(names) == 1 and not names[0].startswith("*"):  # of "*output" the rule gives a list
         results = (results,)
     for tensor, value in zip(op.outputs, results or [None] * len(op.outputs), strict=True):
         if value is not None:

@@ -99,11 +99,16 @@ class Addressing:
                 name = int(name) if not value.name.startswith("%") else name
                 include(self.multiply(name, operand(coefficient)))
             else:
-                varying.append(
-                    self._scaled_vector(value.name, operand(coefficient), value.width)
-                )
+                varying.append(self._scaled_vector(value.name, operand(coefficient), value.width))
         terms.sort(key=self.builder.depth)
         return Form(tuple(terms), constant, step, tuple(varying))
+
+    def index_form(self, number: int, point: Point) -> Form | None:
+        """The form of value `number` if that is an "index" instruction of axes alone."""
+        instruction = self._instructions.get(number)
+        if instruction is None or instruction.op != "index" or instruction.data.values:
+            return None
+        return self.form(instruction.data, point, {})
 
     def start(self, form: Form) -> str | int:
         """The scalar part of a form as one i64: a name or an int."""
@@ -112,7 +117,9 @@ class Addressing:
             total = self.add(total, term)
         return self.add(total, form.constant)
 
-    def index(self, affine: Affine, point: Point, values: Mapping[int, Value]) -> tuple[str, int | None]:
+    def index(
+        self, affine: Affine, point: Point, values: Mapping[int, Value]
+    ) -> tuple[str, int | None]:
         """The i64 value of a form: (name, width), a scalar (width None) if equal in all lanes."""
         form = self.form(affine, point, values)
         start = str(self.start(form))
@@ -153,7 +160,11 @@ class Addressing:
         start = self.start(form)
         low, high = size_name(bound.low), size_name(bound.high)
         if form.uniform:
-            if isinstance(start, int) and isinstance(bound.low, int) and isinstance(bound.high, int):
+            if (
+                isinstance(start, int)
+                and isinstance(bound.low, int)
+                and isinstance(bound.high, int)
+            ):
                 return ("true" if bound.low <= start < bound.high else "false"), None
             parts = [
                 self.builder.let("above", f"icmp sge i64 {start}, {low}"),

@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from graphc.codegen.cpu import vecmath
-from graphc.codegen.cpu.numeric import BITS, Code, Num, fma, where
+from graphc.codegen.cpu.numeric import BITS, Num, fma, where
 from graphc.codegen.cpu.philox import philox
 from graphc.codegen.cpu.text import element_type, suffix
 from graphc.ir.dtypes import DType
 
-MATH = frozenset(
-    "exp expm1 log log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh sigmoid erf erfc "
-    "lgamma digamma pow atan2".split()
-)
+MATH = frozenset(vecmath.FORMULAS) - {"fmod", "ipow", "upow"}
 _COMPARISONS = {
     # name: (float, signed, unsigned predicate)
     "eq": ("oeq", "eq", "eq"), "ne": ("une", "ne", "ne"),
@@ -27,7 +24,8 @@ _COMPARISONS = {
 
 
 def scalar_op(op: str, dtype: DType, *args: Num) -> Num:
-    """The value of `op` on registers; `dtype` is the arguments' element type (its signedness counts).
+    """The value of `op` on registers; `dtype` is the arguments' element type (its signedness
+    counts).
 
     For select it is the type of the second argument. Integer division by zero gives 0.
     """
@@ -49,7 +47,7 @@ def scalar_op(op: str, dtype: DType, *args: Num) -> Num:
 
 
 def convert(x: Num, source: DType, target: DType) -> Num:
-    """x as `target`: C meaning, but float to int saturates and sends NaN to 0; to bool is x != 0."""
+    """x as `target`, as in C, but float to int saturates, NaN becomes 0, and to bool is x != 0."""
     element = element_type(target)
     if source == target:
         return x
@@ -79,12 +77,33 @@ def _convert_saturating(x: Num, name: str, element: str) -> Num:
 
 
 def maximum(x: Num, y: Num) -> Num:
-    """The greater float; NaN if either is NaN. (x > y ? x : y gives y whenever either is NaN.)"""
+    """The greater float; NaN if either is NaN.
+
+    `a > b ? a : b` gives b whenever either is NaN, so one that is known to be a number goes first.
+    """
+    if _is_number(x) or _is_number(y):
+        x, y = (x, y) if _is_number(x) else (y, x)
+        return where(x > y, x, y)
     return where(x.is_nan(), x, where(x > y, x, y))
 
 
 def minimum(x: Num, y: Num) -> Num:
+    """The lesser float; NaN if either is NaN."""
+    if _is_number(x) or _is_number(y):
+        x, y = (x, y) if _is_number(x) else (y, x)
+        return where(x < y, x, y)
     return where(x.is_nan(), x, where(x < y, x, y))
+
+
+def _is_number(x: Num) -> bool:
+    """Whether x is a float constant other than NaN."""
+    if not is_literal(x):
+        return False
+    bits = int(
+        x.name.removeprefix(f"splat ({x.element} ").removesuffix(")").removeprefix("0xH"), 16
+    )
+    exponent, sign = (0x7C00, 1 << 15) if x.element == "half" else (0x7FF << 52, 1 << 63)
+    return bits & sign - 1 <= exponent
 
 
 def _sign(x: Num) -> Num:
@@ -267,5 +286,7 @@ _UNSIGNED: dict[str, Callable[..., Num]] = {
     "abs": lambda x: x,
     "sign": lambda x: x.code.intrinsic("umin", x, x.lift(1)),
     "shr": _shift("lshr"),
-    "mulhi": lambda x, y: ((x.cast("zext", "i64") * y.cast("zext", "i64")) >> 32).cast("trunc", "i32"),
+    "mulhi": lambda x, y: ((x.cast("zext", "i64") * y.cast("zext", "i64")) >> 32).cast(
+        "trunc", "i32"
+    ),
 }

@@ -6,8 +6,9 @@ API (loop nests and contraction epilogues are both written with it):
     point = Point({0: "%row", 1: "%column"}, Lanes(axis=1, width=16, count=None))
     values = emitter.emit(kernel.stages[0], point, bound={7: Value("%acc", float32, 16)})
 
-Names that must exist in the function being written: `%frame` (ptr), `%b0`, `%b1`... (a ptr per kernel
-buffer) and `%d0`, `%d1`... (an i64 per run-time integer); `entry_lines` loads them from the frame.
+Names that must exist in the function being written: `%frame` (ptr), `%b0`, `%b1`... (a ptr per
+kernel buffer) and `%d0`, `%d1`... (an i64 per run-time integer); `entry_lines` loads them from the
+frame.
 
 A scalar value in vector code is one value for all lanes; it is computed once, by scalar code.
 """
@@ -16,10 +17,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from graphc.codegen.cpu.access import Accesses
+from graphc.codegen.cpu.access import Sites
 from graphc.codegen.cpu.address import operand, size_name
 from graphc.codegen.cpu.arith import convert, literal_int, scalar_op
+from graphc.codegen.cpu.loads import Loads
 from graphc.codegen.cpu.numeric import Code, Num, where
+from graphc.codegen.cpu.philox import neighbours
 from graphc.codegen.cpu.points import (
     VL,
     Lanes,
@@ -31,6 +34,7 @@ from graphc.codegen.cpu.points import (
     splat,
     widen,
 )
+from graphc.codegen.cpu.stores import Stores
 from graphc.codegen.cpu.target import Features
 from graphc.codegen.cpu.text import Builder, element_type, literal
 from graphc.codegen.kernel import (
@@ -49,7 +53,8 @@ from graphc.ir.dtypes import DType, bool_, int64
 __all__ = ["VL", "BodyEmitter", "Lanes", "Point", "Value", "entry_lines"]
 
 _RECORD = """\
-define internal void @record(ptr %frame, i64 %code, i64 %op, i64 %x, i64 %y) noinline cold nounwind {
+define internal void @record(ptr %frame, i64 %code, i64 %op, i64 %x, i64 %y)
+    noinline cold nounwind {
 entry:
   %code.p = getelementptr i8, ptr %frame, i64 16
   %op.p = getelementptr i8, ptr %frame, i64 24
@@ -80,7 +85,9 @@ def entry_lines(builder: Builder, kernel: Kernel) -> None:
     for table, offset, entries in tables:
         if not entries:
             continue
-        place = builder.let("p", f"getelementptr i8, ptr %frame, i64 {offset}") if offset else "%frame"
+        place = (
+            builder.let("p", f"getelementptr i8, ptr %frame, i64 {offset}") if offset else "%frame"
+        )
         base = builder.here(table, f"load ptr, ptr {place}, align 8")
         for number, _ in enumerate(entries):
             where_slot = builder.let("p", f"getelementptr i64, ptr %slots, i64 {slot}")
@@ -98,16 +105,19 @@ class BodyEmitter:
         self.kernel = kernel
         self.features = features
         self.builder = builder
-        self.accesses = Accesses(kernel, features, builder)
+        self.sites = Sites(kernel, features, builder)
+        self.loads = Loads(self.sites)
+        self.stores = Stores(self.loads)
 
     def emit(
         self, stage: Stage, point: Point, bound: Mapping[int, Value] | None = None
     ) -> dict[int, Value]:
         """Write `stage`'s instructions and then its stores at `point`.
 
-        `bound` gives values that exist already, by number: the "acc" instruction, results of earlier
-        stages. Returns `bound` and every value of the stage's body. May begin new basic blocks (checks,
-        conditional stores): take `builder.block` afterwards for phis. Reductions are the caller's work.
+        `bound` gives values that exist already, by number: the "acc" instruction, results of
+        earlier stages. Returns `bound` and every value of the stage's body. May begin new basic
+        blocks (checks, conditional stores): take `builder.block` afterwards for phis. Reductions
+        are the caller's work.
         """
         values = dict(bound or {})
         self.instructions(stage.body, point, values)
@@ -129,21 +139,19 @@ class BodyEmitter:
         self, access: Access, point: Point, values: Mapping[int, Value] | None = None
     ) -> Value:
         """One load, masked by the point's lanes and the access's predicates."""
-        return self.accesses.load(access, point, values or {}, "load")
+        return self.loads.load(access, point, values or {}, "load")
 
     def store(self, store: Store, point: Point, values: Mapping[int, Value]) -> None:
         """One store, masked likewise."""
-        self.accesses.store(store, point, values)
+        self.stores.store(store, point, values)
 
     def size(self, size: Size) -> str:
         """A size as an i64 operand: "12" or "%d3"."""
         return size_name(size)
 
-    def index(
-        self, form: Affine, point: Point, values: Mapping[int, Value] | None = None
-    ) -> Value:
+    def index(self, form: Affine, point: Point, values: Mapping[int, Value] | None = None) -> Value:
         """The int64 value of an affine form, a scalar if it is the same in all lanes."""
-        name, width = self.accesses.addressing.index(form, point, values or {})
+        name, width = self.sites.addressing.index(form, point, values or {})
         return Value(name, int64, width)
 
     def vector(self, value: Value, width: int) -> str:
@@ -160,7 +168,7 @@ class BodyEmitter:
         args = [values[number] for number in instruction.args]
         match instruction.op:
             case "load":
-                return self.accesses.load(instruction.data, point, values, hint)
+                return self.loads.load(instruction.data, point, values, hint)
             case "const":
                 return Value(literal(instruction.data, dtype), dtype)
             case "index":
@@ -180,34 +188,49 @@ class BodyEmitter:
             case "bitcast":
                 (x,), code = self._numbers(args, hint)
                 return Value(x.cast("bitcast", element_type(dtype)).name, dtype, code.width)
+            case "philox" if (start := self._ramp(instruction.args[0], args, point)) is not None:
+                names = (args[1].name, args[2].name, args[3].name)
+                bits = neighbours(self.builder, self.features, start, names, args[0].width)
+                return Value(bits, dtype, args[0].width)
         if instruction.op in DIVISIONS and dtype.is_integer:
             self._check_division(instruction, args, point)
         numbers, code = self._numbers(args, hint)
         kind = args[-1].dtype if instruction.op == "select" else args[0].dtype
         return Value(scalar_op(instruction.op, kind, *numbers).name, dtype, code.width)
 
+    def _ramp(self, number: int, args: Sequence[Value], point: Point) -> str | None:
+        """Where the elements of a philox instruction are neighbours, and nothing else changes in
+        this function: the first of them.
+        """
+        form = self.sites.addressing.index_form(number, point)
+        if form is None or form.varying or form.step not in (0, 1):
+            return None
+        if point.lanes is not None and form.step != 1:
+            return None
+        if any(a.width is not None or self.builder.depth(a.name) > 0 for a in args[1:]):
+            return None
+        return str(self.sites.addressing.start(form))
+
     def _numbers(self, args: Sequence[Value], hint: str) -> tuple[list[Num], Code]:
         """Arguments with one width: scalars if all are, else vectors."""
         width = next((a.width for a in args if a.width is not None), None)
         code = Code(self.builder, self.features, width, hint)
-        return [
-            code.num(widen(self.builder, a, width), element_type(a.dtype)) for a in args
-        ], code
+        return [code.num(widen(self.builder, a, width), element_type(a.dtype)) for a in args], code
 
     # -- failures
 
     def _check(self, instruction: Instruction, x: Value, point: Point) -> Value:
         limit, op = instruction.data
         (index,), code = self._numbers([x], f"check_{instruction.number}")
-        bound = index.code.num(
-            splat(self.builder, size_name(limit), "i64", x.width), "i64"
-        )
+        bound = index.code.num(splat(self.builder, size_name(limit), "i64", x.width), "i64")
         known = literal_int(index)
         if known is not None and isinstance(limit, int) and 0 <= known < limit:
             return x
         bad = index.compare("uge", bound)
         codes = CODES["INDEX"], operand(op)
-        self._record(Value(bad.name, bool_, x.width), codes, (x, Value(size_name(limit), int64)), point)
+        self._record(
+            Value(bad.name, bool_, x.width), codes, (x, Value(size_name(limit), int64)), point
+        )
         return Value(where(bad, 0, index).name, int64, code.width)
 
     def _check_division(

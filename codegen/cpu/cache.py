@@ -103,7 +103,7 @@ class DiskCache:
         return self._usable
 
     def _sweep(self) -> None:
-        """Delete the longest unused entries until the total is within three quarters of the limit."""
+        """Delete the longest unused entries until three quarters of the limit are left."""
         entries = []
         seen: set[int] = set()
         total = 0
@@ -148,7 +148,7 @@ def _checked(data: bytes, key: str) -> bytes | None:
 
 
 def default_cache() -> DiskCache | None:
-    """The user's cache, where GRAPHC_CACHE_DIR says or in the platform's place; None if turned off."""
+    """The cache where GRAPHC_CACHE_DIR says, or in the platform's place; None if turned off."""
     if not environment.use_disk_cache():
         return None
     return _cache_at(environment.cache_dir() or _platform_folder())

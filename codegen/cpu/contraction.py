@@ -9,10 +9,11 @@ rows are adjacent. Sums leave a tile either straight to the output (an epilogue 
 them) or through a small group of rows in the first-level cache, over which the epilogue runs as on
 any vectors.
 
-Scratch memory is on the stack, at most about 520 KB: panels of B (256 KB), or a block of A (256 KB)
-and panels (64 KB); partial sums (184 KB, only where k is split); 20 KB of sums. Every element's sum
-is one chain in the order of k (inner products of vectors: a fixed tree), whatever the range
-[begin, end): so results are the same for any split between threads.
+Scratch memory is on the stack, at most about 530 KB: panels of B (256 KB), or a block of A (256 KB)
+and panels (64 KB); partial sums (184 KB, only where k is split); 20 KB of sums. Pages that are not
+needed are never touched. Every element's sum is one chain in the order of k (inner products of
+vectors: a fixed tree), whatever the range [begin, end): results are the same for any split between
+threads.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The native driver: one fixed function that runs a step's table of instructions (see ABI.md).
 
-It is compiled once per machine, like a kernel, and calls kernels through the addresses in the table.
-`Frame` is its Python side: a ctypes structure over NumPy tables, and `drive`, which releases the GIL.
+It is compiled once per machine, like a kernel, and calls kernels through the addresses in the
+table. `Frame` is its Python side: a ctypes structure over NumPy tables, and `drive`, which releases
+the GIL.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ class Frame:
 
     __slots__ = ("_address", "_drive", "_programs", "_structure", "buffers", "dims")
 
-    def __init__(self, buffers: np.ndarray, dims: np.ndarray, target: CpuTarget | None = None) -> None:
+    def __init__(
+        self, buffers: np.ndarray, dims: np.ndarray, target: CpuTarget | None = None
+    ) -> None:
         for table in (buffers, dims):
             if table.dtype != np.int64 or table.ndim != 1 or not table.flags.c_contiguous:
                 raise ValueError(f"a frame's table is a contiguous int64 vector, not {table!r}")

@@ -1,8 +1,8 @@
 """The native driver as LLVM IR.
 
-`graphc_drive(frame, program)` is a loop around a switch over opcodes. Instructions of several groups
-(DIMS, BIND, ALIAS) loop over their groups inside. After each instruction the driver looks at the
-frame's failure code and its cancel flag.
+`graphc_drive(frame, program)` is a loop around a switch over opcodes. Instructions of several
+groups (DIMS, BIND, ALIAS) loop over their groups inside. After each instruction the driver looks at
+the frame's failure code and its cancel flag.
 """
 
 from __future__ import annotations
@@ -259,7 +259,8 @@ dims.mul:
   %d.product = call {{ i64, i1 }} @llvm.smul.with.overflow.i64(i64 %d.x, i64 %d.y)
   br label %dims.checked
 dims.checked:
-  %d.pair = phi {{ i64, i1 }} [ %d.sum, %dims.add ], [ %d.difference, %dims.sub ], [ %d.product, %dims.mul ]
+  %d.pair = phi {{ i64, i1 }} [ %d.sum, %dims.add ], [ %d.difference, %dims.sub ],
+    [ %d.product, %dims.mul ]
   %d.value = extractvalue {{ i64, i1 }} %d.pair, 0
   %d.over = extractvalue {{ i64, i1 }} %d.pair, 1
   br i1 %d.over, label %dims.overflow, label %dims.write
@@ -294,7 +295,9 @@ dims.max:
   %d.max = call i64 @llvm.smax.i64(i64 %d.x, i64 %d.y)
   br label %dims.write
 dims.write:
-  %d.result = phi i64 [ %d.a, %dims.one ], [ %d.rounded, %dims.round ], [ %d.value, %dims.checked ], [ %d.divided, %dims.divide ], [ %d.min, %dims.min ], [ %d.max, %dims.max ]
+  %d.result = phi i64 [ %d.a, %dims.one ], [ %d.rounded, %dims.round ],
+    [ %d.value, %dims.checked ], [ %d.divided, %dims.divide ],
+    [ %d.min, %dims.min ], [ %d.max, %dims.max ]
   %d.target = getelementptr i64, ptr %dims, i64 %d.slot
   store i64 %d.result, ptr %d.target, align 8
   br label %dims.done
@@ -320,7 +323,8 @@ guard.lt:
   %g.lt = icmp slt i64 %d.x, %d.y
   br label %guard
 guard:
-  %holds = phi i1 [ %g.eq, %guard.eq ], [ %g.ne, %guard.ne ], [ %g.le, %guard.le ], [ %g.lt, %guard.lt ]
+  %holds = phi i1 [ %g.eq, %guard.eq ], [ %g.ne, %guard.ne ],
+    [ %g.le, %guard.le ], [ %g.lt, %guard.lt ]
   br i1 %holds, label %dims.done, label %guard.failed
 guard.failed:
   store i64 {guard}, ptr %code.p, align 8

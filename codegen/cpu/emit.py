@@ -20,7 +20,7 @@ def entry_name(kernel: Kernel) -> str:
 
 
 def emit_module(kernels: Sequence[Kernel], features: Features) -> str:
-    """One module with the entry points of all `kernels` (keys distinct) and the helpers they need."""
+    """One module with the entry points of all `kernels` (distinct) and the helpers they need."""
     module = ModuleText()
     functions = [_header(kernel) + emit_kernel(kernel, features, module) for kernel in kernels]
     head = f'target triple = "{features.triple}"\n'

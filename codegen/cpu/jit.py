@@ -1,8 +1,9 @@
-"""Compiling and loading kernels: text to object with LLVM, object to address with ORC, and two caches.
+"""Compiling and loading kernels: text to object with LLVM, object to address with ORC, and two
+caches.
 
-Compiled kernels are kept in memory by `Kernel.key` and as object files on disk (see `cache`). No LLVM
-optimisation runs but the always-inliner: `text.Builder` already places instructions, `loops` already
-vectorises, and LLVM's vectorisers and unroller would only cost time.
+Compiled kernels are kept in memory by `Kernel.key` and as object files on disk (see `cache`). No
+LLVM optimisation runs but the always-inliner: `text.Builder` already places instructions, `loops`
+already vectorises, and LLVM's vectorisers and unroller would only cost time.
 """
 
 from __future__ import annotations
@@ -24,15 +25,13 @@ from graphc.codegen.cpu.emit import emit_module, entry_name
 from graphc.codegen.cpu.target import Features, host_features
 from graphc.codegen.kernel import Kernel
 
-BATCH = 8  # kernels that share a module in `compile_many`
-_ENTRY = ctypes.CFUNCTYPE(
-    None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64
-)
+BATCH = 16  # kernels that share a module in `compile_many`
+_ENTRY = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledKernel:
-    """A kernel in memory: `address` is its entry point (see ABI.md), valid while the target lives."""
+    """A kernel in memory: `address` is its entry point (ABI.md), valid while the target lives."""
 
     kernel: Kernel
     address: int
@@ -52,8 +51,9 @@ class CompiledKernel:
 
 @dataclass(slots=True)
 class Statistics:
-    """What a target did since it was made; `milliseconds` is time spent in compile calls that missed
-    the memory cache."""
+    """What a target did since it was made; `milliseconds` is time spent in compile calls that
+    missed the memory cache.
+    """
 
     compiled: int = 0
     memory_hits: int = 0
@@ -65,12 +65,12 @@ class CpuTarget:
     """Compiles kernels for one processor and keeps them loaded. Thread-safe.
 
     Args:
-        features: the processor; the host's by default. Kernels for another one compile but do not run.
-        disk: the cache on disk; the user's by default, None for no cache at all.
+        features: the processor; the host's by default. Kernels for another one compile but do not
+        run. disk: the cache on disk; the user's by default, None for no cache at all.
     """
 
     def __init__(
-        self, features: Features | None = None, disk: DiskCache | None | str = "default"
+        self, features: Features | None = None, disk: DiskCache | str | None = "default"
     ) -> None:
         self.features = features or host_features()
         self.disk = default_cache() if isinstance(disk, str) else disk
@@ -168,7 +168,9 @@ class CpuTarget:
         """
         with self._lock:
             if self._jit is None:
-                self._jit = llvm.create_lljit_compiler(_target_machine(self.features), suppress_errors=True)
+                self._jit = llvm.create_lljit_compiler(
+                    _target_machine(self.features), suppress_errors=True
+                )
             name = "lib" + hashlib.sha256(data).hexdigest()
             if name not in self._libraries:
                 builder = llvm.JITLibraryBuilder().add_object_img(data).add_current_process()
@@ -231,7 +233,9 @@ def _initialize(native: bool) -> None:
 
 @cache
 def version() -> str:
-    """The versions that decide what code comes out: LLVM, llvmlite, and a hash of this code generator."""
+    """The versions that decide what code comes out: LLVM, llvmlite, and a hash of this code
+    generator.
+    """
     here = Path(__file__).resolve().parent
     digest = hashlib.sha256()
     for path in sorted(here.glob("*.py")):

@@ -8,19 +8,19 @@ stage's reductions keep one accumulator per lane and join them at the end; if it
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from graphc.codegen.cpu.address import Form, operand, size_name
+from graphc.codegen.cpu.address import operand, size_name
 from graphc.codegen.cpu.body import BodyEmitter, entry_lines
 from graphc.codegen.cpu.parts import MOST, Part, Span, vectors, whole
-from graphc.codegen.cpu.points import VL, Point, Value, active_mask, widen
+from graphc.codegen.cpu.points import VL, Point, Value, active_mask, iota, splat, widen
 from graphc.codegen.cpu.reduce import Fold, blocks
 from graphc.codegen.cpu.schedule import plan
 from graphc.codegen.cpu.target import Features
-from graphc.codegen.cpu.text import Builder, Carried, ModuleText
+from graphc.codegen.cpu.text import Builder, Carried, ModuleText, vector
 from graphc.codegen.kernel import D, Kernel, Size, Stage
-from graphc.ir.dtypes import int64
 
 State = list[tuple[str, ...]]  # accumulators of each fold
 
@@ -84,8 +84,8 @@ class _Nest:
         self.builder = builder
         self.body = BodyEmitter(kernel, features, builder)
         self.schedule = plan(kernel)
-        steps = [i for stage in kernel.stages for i in (*stage.body, *stage.reduces)]
-        self.dtypes = {step.number: step.dtype for step in steps}
+        self.dtypes = {i.number: i.dtype for stage in kernel.stages for i in stage.body}
+        self.dtypes |= {r.number: r.dtype for stage in kernel.stages for r in stage.reduces}
 
     def _span(self, axis: int) -> Span:
         extent = self.kernel.axes[axis].extent
@@ -96,16 +96,19 @@ class _Nest:
         if level == self.kernel.outer:
             self._stages(point)
             return
-        span = self._span(level) if level else Span("%begin", "%end", None)
-        hint = self.kernel.axes[level].name
-        if level != self.schedule.outer:
-            with whole(self.builder, level, hint, span).open() as (index, _):
-                self.outer(level + 1, replace(point, axes={**point.axes, level: index}))
+        axis = self.schedule.order[level]
+        span = self._span(axis) if axis else Span("%begin", "%end", None)
+        hint = self.kernel.axes[axis].name
+        if axis != self.schedule.outer:
+            with whole(self.builder, axis, hint, span).open() as (index, _):
+                self.outer(level + 1, replace(point, axes={**point.axes, axis: index}))
             return
         widths = (4 * VL, VL) if self.schedule.wide else (VL,)
-        for part in vectors(self.builder, level, hint, span, widths):
+        shared = self.schedule.wide or self.schedule.shares(self.kernel.stages)
+        for part in vectors(self.builder, axis, hint, span, widths, shared):
             with part.open() as (index, _):
-                self.outer(level + 1, Point({**point.axes, level: index}, part.lanes))
+                lanes = part.lanes_at(index)
+                self.outer(level + 1, Point({**point.axes, axis: index}, lanes))
 
     def _stages(self, point: Point) -> None:
         values: dict[int, Value] = {}
@@ -126,10 +129,20 @@ class _Nest:
         short = len(stage.axes) < 2 and all(
             _short(self.kernel.axes[axis].extent, VL if vectorised else 1) for axis in stage.axes
         )
+        extents = [self.kernel.axes[axis].extent for axis in stage.axes]
+        known = [extent for extent in extents if not isinstance(extent, D)]
+        few = len(known) == len(extents) and math.prod(known) < 2**31
         return tuple(
-            Fold(r, dtype, width, self.features, self.builder, not short and blocks(r.kind, dtype))
-            for r in stage.reduces
-            for dtype in (self.dtypes[r.value],)
+            Fold(
+                reduce,
+                self.dtypes[reduce.value],
+                width,
+                self.features,
+                self.builder,
+                not short and blocks(reduce.kind, self.dtypes[reduce.value]),
+                "i32" if few else "i64",
+            )
+            for reduce in stage.reduces
         )
 
     def _walk(self, run: _Run, level: int, point: Point, state: State) -> State:
@@ -141,13 +154,15 @@ class _Nest:
         if not run.vectorised or axis != self.kernel.vector:
             part = whole(self.builder, axis, hint, self._span(axis))
             return self._loop(run, level, point, state, part)
-        for part in vectors(self.builder, axis, hint, self._span(axis), (VL,)):
+        shared = self.schedule.shares((run.stage,))
+        for part in vectors(self.builder, axis, hint, self._span(axis), (VL,), shared):
             state = self._loop(run, level, point, state, part)
         return state
 
     def _loop(self, run: _Run, level: int, point: Point, state: State, part: Part) -> State:
-        """One loop; float sums of a block of its iterations, or of what is inside it, are kept apart
-        from the running sum."""
+        """One loop; float sums of a block of its iterations, or of what is inside it, are kept
+        apart from the running sum.
+        """
         innermost = level == len(run.stage.axes) - 1
         short = part.iterations is not None and part.iterations <= MOST
         if not run.blocked or (innermost and short):
@@ -164,7 +179,7 @@ class _Nest:
         self, run: _Run, level: int, point: Point, state: State, part: Part, apart: bool
     ) -> State:
         with part.open(run.carried(state)) as (index, loop):
-            lanes = part.lanes or point.lanes
+            lanes = part.lanes_at(index) or point.lanes
             inner = Point({**point.axes, part.axis: index}, lanes)
             before = _grouped(loop.carried, state)
             after = self._walk(run, level + 1, inner, run.fresh(before) if apart else before)
@@ -179,13 +194,13 @@ class _Nest:
         result = []
         for fold, old in zip(run.folds, state, strict=True):
             value = widen(self.builder, values[fold.reduce.value], fold.width)
-            position = self._position(run.stage, point, fold.width) if fold.arg else ""
+            position = self._position(run.stage, point, fold) if fold.arg else ""
             result.append(fold.step(old, value, position, mask))
         return result
 
-    def _position(self, stage: Stage, point: Point, width: int | None) -> str:
+    def _position(self, stage: Stage, point: Point, fold: Fold) -> str:
         """The linear position over the stage's axes, row-major, in each lane."""
-        addressing = self.body.accesses.addressing
+        addressing = self.body.sites.addressing
         scale: str | int = 1
         total: str | int = 0
         step: str | int = 0
@@ -194,9 +209,16 @@ class _Nest:
             if point.lanes is not None and axis == point.lanes.axis:
                 step = scale
             scale = addressing.multiply(scale, operand(self.kernel.axes[axis].extent))
+        name, width = str(total), fold.width
+        if fold.place == "i32" and isinstance(total, str):
+            name = self.builder.let("short", f"trunc i64 {total} to i32")
+        start = splat(self.builder, name, fold.place, width)
         if step == 0 or width is None:
-            return widen(self.builder, Value(str(total), int64), width)
-        return addressing.spread(Form((), 0, step, ()), str(total), width)
+            return start
+        kind = vector(fold.place, width)
+        by = splat(self.builder, str(step), fold.place, width)
+        apart = self.builder.let("apart", f"mul {kind} {iota(fold.place, width)}, {by}")
+        return self.builder.let("at", f"add {kind} {start}, {apart}")
 
 
 def _short(extent: Size, step: int) -> bool:

@@ -61,8 +61,8 @@ _EXPM1 = {
         2.0922481826949526e-09, 1.6089523400634991e-10,
     ),
 }  # fmt: skip
-# float: log(1 + f) = f - f^2/2 + f^3 P(f); double: = f - f^2/2 + s (f^2/2 + z P(z)) with s = f/(2+f),
-# z = s^2; on 1 + f in [sqrt(1/2), sqrt(2)] (2^-30, 2^-58)
+# float: log(1 + f) = f - f^2/2 + f^3 P(f); double: = f - f^2/2 + s (f^2/2 + z P(z)) with s =
+# f/(2+f), z = s^2; on 1 + f in [sqrt(1/2), sqrt(2)] (2^-30, 2^-58)
 _LOG = {
     "float": (
         0.333333105, -0.250000089, 0.200022176, -0.16668193, 0.142175406, -0.124004588,
@@ -136,7 +136,9 @@ def expm1(x: Num) -> Num:
 
 
 def tanh(x: Num) -> Num:
-    """q = m / (m + 2) with m = expm1(2 |x|), less what rounding m + 2 added: 1 / (m + 2) = (1 - q) / 2."""
+    """q = m / (m + 2) with m = expm1(2 |x|), less what rounding m + 2 added: 1 / (m + 2) = (1 - q)
+    / 2.
+    """
     form = format_of(x)
     limit = 9.5 if form is FLOAT else 20.0
     size = x.abs()

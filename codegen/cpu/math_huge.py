@@ -103,7 +103,8 @@ _LANE = """\
 
 
 def reduce_huge(x: Num) -> tuple[Num, Num]:
-    """(r, q) of every lane with |x| >= 4: x = (4j + q) pi/2 + r; q has the integer type of x's size.
+    """(r, q) of every lane with |x| >= 4: x = (4j + q) pi/2 + r; q has the integer type of x's
+    size.
 
     A call of a function; it is written in place, since it must not run where it is not needed.
     """

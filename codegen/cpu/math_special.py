@@ -69,7 +69,16 @@ _LGAMMA = (
     4.139081525479883e-08, 1.3336751814725114e-08, -8.167917205373409e-09,
 )  # fmt: skip
 # Stirling: lgamma(x) = (x - 1/2) log x - x + log(2 pi)/2 + sum B_2k / (2k (2k-1) x^(2k-1))
-_STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400)
+_STIRLING = (
+    1 / 12,
+    -1 / 360,
+    1 / 1260,
+    -1 / 1680,
+    1 / 1188,
+    -691 / 360360,
+    1 / 156,
+    -3617 / 122400,
+)
 _HALF_LOG_2PI = 0.9189385332046728
 # digamma(x) = log x - 1/(2x) - sum B_2k / (2k x^2k)
 _DIGAMMA = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12, -3617 / 8160)
@@ -87,7 +96,9 @@ def erf(x: Num) -> Num:
 
 
 def erfc(x: Num) -> Num:
-    """H(u)/(1 + 2x) exp(-x^2) with the rounding error of x^2; 2 - erfc(-x) for x < 0; 1 - erf below 1/2."""
+    """H(u)/(1 + 2x) exp(-x^2) with the rounding error of x^2; 2 - erfc(-x) for x < 0; 1 - erf below
+    1/2.
+    """
     limit = 10.2 if x.element == "float" else 27.3
     size = x.abs()
     t = where(size > limit, limit, size)
@@ -177,4 +188,3 @@ def _digamma(x: Num) -> Num:
     result = where(x.eq(0.0), x.lift(-INF).copysign(-x), result)
     result = where(x.eq(INF), x, result)
     return where(x.is_nan() | x.eq(-INF), NAN, result)
-

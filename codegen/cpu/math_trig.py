@@ -6,12 +6,13 @@ small, and by Payne and Hanek's otherwise, in a function that is called only the
 
 from __future__ import annotations
 
-from graphc.codegen.cpu.math_exp import FLOAT, NAN, format_of
+from graphc.codegen.cpu.math_exp import NAN, format_of
 from graphc.codegen.cpu.math_huge import reduce_huge
 from graphc.codegen.cpu.numeric import Num, fma, polynomial, where
 from graphc.codegen.cpu.points import any_lane
 
-# sin(x) = x + x^3 S(x^2), cos(x) = 1 - x^2/2 + x^4 C(x^2) on |x| <= pi/4 (2^-28, 2^-57; 2^-33, 2^-63)
+# sin(x) = x + x^3 S(x^2), cos(x) = 1 - x^2/2 + x^4 C(x^2) on |x| <= pi/4 (2^-28, 2^-57; 2^-33,
+# 2^-63)
 _SIN = {
     "float": (-0.166666538, 0.00833210815, -0.000195076573),
     "double": (
@@ -107,7 +108,11 @@ def reduce(x: Num, huge: bool = True) -> tuple[Num, Num, Num]:
         )  # fmt: skip
     names = region.results
     code = x.code
-    return code.num(names[0], x.element), code.num(names[1], x.element), code.num(names[2], q.element)
+    return (
+        code.num(names[0], x.element),
+        code.num(names[1], x.element),
+        code.num(names[2], q.element),
+    )
 
 
 def _sin_reduced(r: Num, low: Num) -> Num:
@@ -199,11 +204,6 @@ def _fast_sum(rest: Num, t: Num, tail: Num) -> Num:
     return t + (tail + rest)
 
 
-def _atan_sum(n: Num, d: Num) -> tuple[Num, Num]:
-    base, offset = _atan_ratio(n, d)
-    return base, offset
-
-
 def atan(x: Num) -> Num:
     size = x.abs()
     high, rest = (part * 0.5 for part in PI[x.element])
@@ -235,7 +235,7 @@ def atan2(y: Num, x: Num) -> Num:
     base, offset = _atan_ratio(where(infinite, 0.0, n), where(infinite, 1.0, d))
     half, half_rest = (part * 0.5 for part in PI[x.element])
     base, offset = where(steep, half - base, base), where(steep, half_rest - offset, offset)
-    left = (x.bits() < 0)
+    left = x.bits() < 0
     whole, whole_rest = PI[x.element]
     base, offset = where(left, whole - base, base), where(left, whole_rest - offset, offset)
     result = (base + offset).copysign(y)

@@ -1,4 +1,4 @@
-"""Vector loads and stores: whole, of the first lanes, and masked, as the processor best does them."""
+"""Vector loads and stores: whole, of the first lanes, masked; as the processor does them best."""
 
 from __future__ import annotations
 
@@ -118,37 +118,46 @@ class Memory:
         constant: bool,
         hint: str,
     ) -> str:
+        """The elements where `mask` holds, `other` elsewhere."""
         kind = vector(element, width)
         rest = splat(self.builder, other, element, width)
         write = self.builder.read if constant else self.builder.here
         mangled = suffix(element, width)
         if self.masks(element):
-            align = self.align(element)
-            call = f"call {kind} @llvm.masked.load.{mangled}.p0(ptr align {align} {address}"
+            source = f"ptr align {self.align(element)} {address}"
+            call = f"call {kind} @llvm.masked.load.{mangled}.p0({source}"
         else:
-            self._require_masked_load(element, width)
+            self._require("load", element, width)
             call = f"call {kind} @load_masked.{mangled}(ptr {address}"
         return write(hint, f"{call}, <{width} x i1> {mask}, {kind} {rest})")
 
     def store_masked(self, address: str, element: str, width: int, mask: str, name: str) -> None:
-        kind = vector(element, width)
+        value = f"{vector(element, width)} {name}"
         mangled = suffix(element, width)
         if self.masks(element):
-            call = f"call void @llvm.masked.store.{mangled}.p0({kind} {name}, ptr align {self.align(element)} {address}"
+            target = f"ptr align {self.align(element)} {address}"
+            call = f"call void @llvm.masked.store.{mangled}.p0({value}, {target}"
+            self.builder.line(f"{call}, <{width} x i1> {mask})")
         else:
-            self._require_masked_store(element, width)
-            call = f"call void @store_masked.{mangled}({kind} {name}, ptr {address}"
-        self.builder.line(f"{call}, <{width} x i1> {mask})")
+            self._require("store", element, width)
+            call = f"call void @store_masked.{mangled}(ptr {address}"
+            self.builder.line(f"{call}, <{width} x i1> {mask}, {value})")
 
-    def _require_masked_load(self, element: str, width: int) -> None:
+    def _require(self, verb: str, element: str, width: int) -> None:
+        """A function that copies the elements where a mask holds, one by one: from memory to a
+        vector ("load") or from a vector to memory ("store")."""
         kind = vector(element, width)
-        name = f"load_masked.{suffix(element, width)}"
+        name = f"@{verb}_masked.{suffix(element, width)}"
+        load = verb == "load"
+        result = kind if load else "void"
+        end = f"%result = load {kind}, ptr %copy, align 64\n  ret {kind} %result"
         self.builder.module.require(
             name,
-            f"""define internal {kind} @{name}(ptr %p, <{width} x i1> %mask, {kind} %other) noinline nounwind {{
+            f"""define internal {result} {name}(ptr %p, <{width} x i1> %mask, {kind} %vector)
+    noinline nounwind {{
 entry:
   %copy = alloca {kind}, align 64
-  store {kind} %other, ptr %copy, align 64
+  store {kind} %vector, ptr %copy, align 64
   %bits = bitcast <{width} x i1> %mask to i{width}
   %any = icmp ne i{width} %bits, 0
   br i1 %any, label %loop, label %end
@@ -156,47 +165,16 @@ loop:
   %left = phi i{width} [ %bits, %entry ], [ %rest, %loop ]
   %first = call i{width} @llvm.cttz.i{width}(i{width} %left, i1 true)
   %lane = zext i{width} %first to i64
-  %source = getelementptr {element}, ptr %p, i64 %lane
-  %value = load {element}, ptr %source, align {self.align(element)}
-  %target = getelementptr {element}, ptr %copy, i64 %lane
-  store {element} %value, ptr %target, align {self.align(element)}
-  %less = add i{width} %left, -1
-  %rest = and i{width} %left, %less
-  %more = icmp ne i{width} %rest, 0
-  br i1 %more, label %loop, label %end
-end:
-  %result = load {kind}, ptr %copy, align 64
-  ret {kind} %result
-}}
-""",
-        )
-
-    def _require_masked_store(self, element: str, width: int) -> None:
-        kind = vector(element, width)
-        name = f"store_masked.{suffix(element, width)}"
-        self.builder.module.require(
-            name,
-            f"""define internal void @{name}({kind} %value, ptr %p, <{width} x i1> %mask) noinline nounwind {{
-entry:
-  %copy = alloca {kind}, align 64
-  store {kind} %value, ptr %copy, align 64
-  %bits = bitcast <{width} x i1> %mask to i{width}
-  %any = icmp ne i{width} %bits, 0
-  br i1 %any, label %loop, label %end
-loop:
-  %left = phi i{width} [ %bits, %entry ], [ %rest, %loop ]
-  %first = call i{width} @llvm.cttz.i{width}(i{width} %left, i1 true)
-  %lane = zext i{width} %first to i64
-  %source = getelementptr {element}, ptr %copy, i64 %lane
+  %source = getelementptr {element}, ptr {"%p" if load else "%copy"}, i64 %lane
+  %target = getelementptr {element}, ptr {"%copy" if load else "%p"}, i64 %lane
   %one = load {element}, ptr %source, align {self.align(element)}
-  %target = getelementptr {element}, ptr %p, i64 %lane
   store {element} %one, ptr %target, align {self.align(element)}
   %less = add i{width} %left, -1
   %rest = and i{width} %left, %less
   %more = icmp ne i{width} %rest, 0
   br i1 %more, label %loop, label %end
 end:
-  ret void
+  {end if load else "ret void"}
 }}
 """,
         )

@@ -218,29 +218,30 @@ class Nest:
 
     def _multiply(self, left: Matrix, right: Matrix, place: Place) -> None:
         """One panel times one block: sums go to the output, to partial sums, or to the epilogue."""
-        w, i, store = self.w, self.i, self.problem.plain_store
-        full = self._full(place)
-        last = (
-            i.compare("sge", i.add(place.k, place.steps), self.k)
-            if self.block.may_split
-            else "true"
-        )
-        direct = full if store is not None else "false"
-        partial = self._partial(place) if self.block.may_split and direct != "true" else None
-        target = partial
-        if store is not None:
-            target = self._output(store.access, place)
-            if partial is not None:
-                target = self._select(direct, target, partial)
-        start = self._start(place, target)
+        w, i, may_split = self.w, self.i, self.block.may_split
+        reached = i.add(place.k, place.steps)
+        last = i.compare("sge", reached, self.k) if may_split else "true"
+        direct = self._full(place) if self.problem.plain else "false"
         straight = i.invert(i.both(i.invert(direct), last))
+        sums = self._sums(place) if may_split or straight != "false" else None
+        start = self._start(place, sums)
         with w.when("straight", straight) as possible:
             if possible:
-                assert target is not None
-                self._call(left, right, place.steps, start, target, place.rows)
+                assert sums is not None
+                self._call(left, right, place.steps, start, sums, place.rows)
         with w.when("grouped", i.invert(straight)) as possible:
             if possible:
                 self._groups(left, right, place, start)
+
+    def _sums(self, place: Place) -> Matrix:
+        """Where the sums of a panel lie until they are complete: whole panels at home."""
+        home, full = self.problem.home, self._full(place)
+        if home is None or full == "false":
+            return self._partial(place)
+        output = self._output(home.access, place)
+        if full == "true" or not self.block.may_split:
+            return output
+        return self._select(full, output, self._partial(place))
 
     def _select(self, condition: str, x: Matrix, y: Matrix) -> Matrix:
         i = self.i

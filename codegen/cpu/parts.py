@@ -24,9 +24,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of an axis: `for (i = start; i < stop; i += step)`, or one pass at `start` (a remainder,
-    `stop` is None). `lanes` if it is vectorised. `known`: its bounds are constants and it is not empty;
-    `nonempty`: the latter alone.
+    """A piece of an axis: `for (i = start; i < stop; i += step)`, or one pass at `start` (a
+    remainder, `stop` is None). `lanes` if it is vectorised. `known`: its bounds are constants and
+    it is not empty; `nonempty`: the latter alone. `limit`: the end of the axis where the last
+    vector may reach beyond it, so that the loop does whole vectors and the remainder alike.
     """
 
     builder: Builder
@@ -37,6 +38,17 @@ class Part:
     lanes: Lanes | None
     known: bool
     nonempty: bool = False
+    limit: str | None = None
+
+    def lanes_at(self, index: str | int) -> Lanes | None:
+        """The lanes of the vector at `index`, inside the loop."""
+        if self.limit is None or self.lanes is None:
+            return self.lanes
+        width = self.lanes.width
+        left = self.builder.let("left", f"sub i64 {self.limit}, {index}")
+        count = self.builder.let("count", f"call i64 @llvm.smin.i64(i64 {left}, i64 {width})")
+        full = self.builder.let("full", f"icmp sge i64 {left}, {width}")
+        return replace(self.lanes, count=count, full=full)
 
     @property
     def step(self) -> int:
@@ -65,7 +77,12 @@ class Part:
                 yield self.start, region
         else:
             with self.builder.loop(
-                self.hint, self.start, self.stop, str(self.step), carried, self.known or self.nonempty
+                self.hint,
+                self.start,
+                self.stop,
+                str(self.step),
+                carried,
+                self.known or self.nonempty,
             ) as loop:
                 yield loop.index, loop
 
@@ -89,27 +106,24 @@ def whole(builder: Builder, axis: int, hint: str, span: Span) -> Part:
 
 
 def vectors(
-    builder: Builder, axis: int, hint: str, span: Span, widths: tuple[int, ...]
+    builder: Builder, axis: int, hint: str, span: Span, widths: tuple[int, ...], shared: bool
 ) -> Iterator[Part]:
     """Loops over whole vectors, of each width in turn, and a remainder of the last width.
 
-    Parts come as a generator because each may write instructions where the last one ended.
+    `shared`: one loop does the last width's whole vectors and the remainder. Parts come as a
+    generator because each may write instructions where the last one ended.
     """
-    last = widths[-1]
     if span.extent is not None:
-        at = 0
-        for width in widths:
-            stop = span.extent - span.extent % width
-            if stop > at:
-                yield Part(builder, axis, hint, str(at), str(stop), Lanes(axis, width), True)
-                at = stop
-        if at < span.extent:
-            yield Part(builder, axis, hint, str(at), None, Lanes(axis, last, span.extent - at), True)
+        yield from _known_vectors(builder, axis, hint, span.extent, widths, shared)
         return
-    length, start = span.stop, span.start
+    length, start, last = span.stop, span.start, widths[-1]
     if start != "0":
         length = builder.let("length", f"sub i64 {span.stop}, {start}")
     for width in widths:
+        if shared and width == last:
+            lanes = Lanes(axis, width)
+            yield Part(builder, axis, hint, start, span.stop, lanes, False, limit=span.stop)
+            return
         stop = builder.let("whole", f"and i64 {length}, {-width}")
         if span.start != "0":
             stop = builder.let("whole", f"add i64 {span.start}, {stop}")
@@ -117,3 +131,21 @@ def vectors(
         start = stop
     rest = builder.let("rest", f"and i64 {length}, {last - 1}")
     yield Part(builder, axis, hint, start, None, Lanes(axis, last, rest), False)
+
+
+def _known_vectors(
+    builder: Builder, axis: int, hint: str, extent: int, widths: tuple[int, ...], shared: bool
+) -> Iterator[Part]:
+    """`vectors` of an axis from 0 to an extent that is known when compiling."""
+    at, last, end = 0, widths[-1], str(extent)
+    for width in widths:
+        lanes = Lanes(axis, width)
+        stop = extent - extent % width
+        if shared and width == last and stop - at >= width and stop < extent:
+            yield Part(builder, axis, hint, str(at), end, lanes, True, limit=end)
+            return
+        if stop > at:
+            yield Part(builder, axis, hint, str(at), str(stop), lanes, True)
+            at = stop
+    if at < extent:
+        yield Part(builder, axis, hint, str(at), None, Lanes(axis, last, extent - at), True)

@@ -16,18 +16,21 @@ class Lanes:
     """Which kernel axis the lanes of a vector run along: lane l is at axis value + l.
 
     `count` is how many lanes, from the first, are real: None for all of them, an int if known when
-    compiling, or the name of an i64 value. It is at least 1. Nothing is read, written or recorded for
-    the other lanes.
+    compiling, or the name of an i64 value. It is at least 1. Nothing is read, written or recorded
+    for the other lanes. `full` may name an i1 that is true where all lanes are real after all: then
+    loads and stores branch on it, and one body serves whole vectors and remainders.
     """
 
     axis: int
     width: int = VL
     count: int | str | None = None
+    full: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Where a body runs: the value of each axis (an i64 name like "%row", or an int), and the lanes.
+    """Where a body runs: the value of each axis (an i64 name like "%row", or an int), and the
+    lanes.
 
     For the lanes' axis the value is that of lane 0. Without lanes the body is scalar code. Axes may
     be missing if the stage does not use them.
@@ -70,9 +73,7 @@ def splat(builder: Builder, name: str, element: str, width: int | None) -> str:
     kind = vector(element, width)
     one = builder.let(f"{name[1:]}.0", f"insertelement {kind} poison, {element} {name}, i64 0")
     zeros = f"<{width} x i32> zeroinitializer"
-    return builder.let(
-        f"{name[1:]}.v", f"shufflevector {kind} {one}, {kind} poison, {zeros}"
-    )
+    return builder.let(f"{name[1:]}.v", f"shufflevector {kind} {one}, {kind} poison, {zeros}")
 
 
 def widen(builder: Builder, value: Value, width: int | None) -> str:
@@ -91,7 +92,11 @@ def iota(element: str, width: int) -> str:
 def prefix_mask(builder: Builder, count: int | str, width: int) -> str:
     """The i1 vector whose first `count` (0 <= count) lanes are true."""
     if isinstance(count, int):
-        return "<" + ", ".join(f"i1 {'true' if lane < count else 'false'}" for lane in range(width)) + ">"
+        return (
+            "<"
+            + ", ".join(f"i1 {'true' if lane < count else 'false'}" for lane in range(width))
+            + ">"
+        )
     short = builder.let("count", f"trunc i64 {count} to i32")
     limit = splat(builder, short, "i32", width)
     return builder.let("active", f"icmp ult <{width} x i32> {iota('i32', width)}, {limit}")

@@ -14,12 +14,12 @@ from graphc.codegen.cpu.tiles import ROWS, SPARE_ROWS, Tile, rows_used
 from graphc.codegen.kernel import Access, D, Kernel, Size, Store
 from graphc.ir.dtypes import DType
 
-PANEL_BYTES = 128 << 10  # a packed panel of B: streams from the second-level cache
+PANEL_BYTES = 96 << 10  # a packed panel of B: streams from the second-level cache
 PANELS_BYTES = 256 << 10  # panels packed at a time
 PIECE_BYTES = 256  # of a row of B, read at a time when panels are packed
 BLOCK_BYTES = 256 << 10  # a transposed block of A; panels then take a quarter
 PARTIAL_BYTES = 184 << 10  # partial sums between stretches of k
-TRANSPOSED_K_BYTES = 1024  # a stretch of k where A is transposed, bytes of one row
+TRANSPOSED_STRETCH = 256  # the longest stretch of k where A is transposed
 STREAM_BYTES = 4 << 20  # rows of A that are read again for every panel: a share of the last cache
 PARTIAL_ROWS = 180
 
@@ -97,16 +97,26 @@ class Problem:
         return "rank" if column == 1 else None
 
     @cached_property
-    def plain_store(self) -> Store | None:
-        """The only store of the epilogue if it writes the sums to adjacent columns, else None."""
+    def home(self) -> Store | None:
+        """A store that writes every element of adjacent columns and whose buffer the epilogue does
+        not touch otherwise: sums may lie there until they are complete."""
         (stage,) = self.kernel.stages
-        if len(stage.stores) != 1 or any(i.op != "acc" for i in stage.body):
-            return None
-        (store,) = stage.stores
-        buffer = self.kernel.buffers[store.access.buffer]
-        whole = store.mode == "set" and not store.access.where and not store.access.index.values
-        fits = buffer.dtype == self.dtype and store.access.index.coefficient(self.column_axis) == 1
-        return store if whole and fits else None
+        touched = [x.data.buffer for x in stage.body if x.op == "load"]
+        touched += [store.access.buffer for store in stage.stores]
+        for store in stage.stores:
+            access, buffer = store.access, self.kernel.buffers[store.access.buffer]
+            whole = store.mode == "set" and not access.where and not access.index.values
+            fits = buffer.dtype == self.dtype and access.index.coefficient(self.column_axis) == 1
+            if whole and fits and buffer.role == "out" and touched.count(access.buffer) == 1:
+                return store
+        return None
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether the epilogue only stores the sums, at `home`."""
+        (stage,) = self.kernel.stages
+        only_sums = all(instruction.op == "acc" for instruction in stage.body)
+        return only_sums and len(stage.stores) == 1 and self.home is not None
 
     def check(self) -> None:
         """Assert what `Contraction` promises."""
@@ -158,7 +168,7 @@ def blocking(problem: Problem, tile: Tile, i: Integers) -> Blocking:
     """The blocking, with as much of it known when compiling as the sizes allow."""
     longest = longest_k(problem, tile)
     columns = i.max(_operand(problem.columns), "1")
-    chunk = columns if problem.plain_store else str(partial_columns(tile))
+    chunk = columns if problem.home else str(partial_columns(tile))
     if isinstance(problem.k, int):
         split = problem.k > longest
         k = _even_stretch(problem.k, longest) if split else problem.k
@@ -188,7 +198,7 @@ def _even_stretch(k: int, longest: int) -> int:
 def longest_k(problem: Problem, tile: Tile) -> int:
     """The longest stretch of k that scratch memory is made for."""
     if problem.left_transposed:
-        return TRANSPOSED_K_BYTES // tile.size
+        return TRANSPOSED_STRETCH
     return PANEL_BYTES // (tile.columns * tile.size)
 
 
@@ -226,17 +236,17 @@ def _block_rows(problem: Problem, tile: Tile, k: int, split: bool) -> int:
     """Rows of A in one block, a multiple of a tile's."""
     size = BLOCK_BYTES if problem.left_transposed else STREAM_BYTES
     rows = size // ((k + padding(tile)) * tile.size)
-    most = PARTIAL_ROWS if split and not problem.plain_store else 4096
+    most = PARTIAL_ROWS if split and problem.home is None else 4096
     return max(1, min(rows, most) // ROWS) * ROWS
 
 
 def partial_shape(problem: Problem, tile: Tile, block: Blocking) -> tuple[int, int]:
     """Rows and columns of the scratch for partial sums.
 
-    A plain epilogue keeps those of whole panels in its output: only the last panel needs some.
+    Where sums have a home, those of whole panels stay there: only the last panel needs scratch.
     """
     rows = max(_block_rows(problem, tile, known(block.k) or longest_k(problem, tile), True), 1)
-    return rows, tile.columns if problem.plain_store else partial_columns(tile)
+    return rows, tile.columns if problem.home else partial_columns(tile)
 
 
 def block_bytes(problem: Problem, tile: Tile, block: Blocking) -> int:

@@ -1,8 +1,9 @@
 """Reductions: accumulators, how a value is folded in, and the fixed tree that joins the lanes.
 
 Results do not depend on threads or vector registers: element i of a vectorised fold goes to virtual
-lane i mod 16, lanes are joined in halves (0+8, 1+9, ...; then 0+4, ...). Float sums are added up in blocks (see
-`loops`) whose sums go to a compensated total, so that their error does not grow with their length.
+lane i mod 16, lanes are joined in halves (0+8, 1+9, ...; then 0+4, ...). Float sums are added up in
+blocks (see `loops`) whose sums go to a compensated total, so that their error does not grow with
+their length.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ class Fold:
     """One reduction being written: `source` is the dtype of the folded value, `width` the lanes of
     its accumulators (None: scalars).
 
-    The state of a fold is one accumulator; (value, position) for arg-reductions; for a `compensated`
-    sum (total, what its roundings lost). A block's partial sum is one accumulator again.
+    The state of a fold is one accumulator; (value, position) for arg-reductions; for a
+    `compensated` sum (total, what its roundings lost). A block's partial sum is one accumulator
+    again. `place` is the type of positions: i32 where they are known to fit.
     """
 
     reduce: Reduce
@@ -38,6 +40,7 @@ class Fold:
     features: Features
     builder: Builder
     compensated: bool = False
+    place: str = "i64"
 
     @property
     def arg(self) -> bool:
@@ -62,11 +65,13 @@ class Fold:
     def start(self) -> list[Carried]:
         """(name hint, type, initial value) of each accumulator: the empty fold's result."""
         kind = vector(self.element, self.width)
-        first = splat(self.builder, _identity(self.reduce.kind, self.source), self.element, self.width)
+        first = splat(
+            self.builder, _identity(self.reduce.kind, self.source), self.element, self.width
+        )
         carried = [(self._hint, kind, first)]
         if self.arg:
-            zero = splat(self.builder, "0", "i64", self.width)
-            carried.append((f"{self._hint}.at", vector("i64", self.width), zero))
+            zero = splat(self.builder, "0", self.place, self.width)
+            carried.append((f"{self._hint}.at", vector(self.place, self.width), zero))
         if self.compensated:
             carried.append((f"{self._hint}.lost", kind, first))
         return carried
@@ -81,7 +86,7 @@ class Fold:
             better = _better(self.reduce.kind, self.source, new, old)
             if mask is not None:
                 better = better & code.num(mask, "i1")
-            spot = where(better, code.num(position, "i64"), code.num(state[1], "i64"))
+            spot = where(better, code.num(position, self.place), code.num(state[1], self.place))
             return where(better, new, old).name, spot.name
         result = _combine(self.reduce.kind, self.source, new, old)
         if mask is not None:
@@ -101,18 +106,23 @@ class Fold:
 
     def result(self, state: tuple[str, ...], join: bool) -> Value:
         """The reduction's value; `join` folds the lanes of the accumulators into one."""
-        dtype = int64 if self.arg else self.source
         if self.compensated:
             state = (self._completed(state),)
         if not join or self.width is None:
-            return Value(state[-1], dtype, self.width)
+            return self._value(state[-1], self.width)
         width = self.width
         while width > 1:
             width //= 2
             state = self._halve(state, width)
-        kind = element_type(dtype)
+        kind = self.place if self.arg else self.element
         text = f"extractelement <1 x {kind}> {state[-1]}, i64 0"
-        return Value(self.builder.let(self._hint, text), dtype)
+        return self._value(self.builder.let(self._hint, text), None)
+
+    def _value(self, name: str, width: int | None) -> Value:
+        if not self.arg:
+            return Value(name, self.source, width)
+        code = Code(self.builder, self.features, width, self._hint)
+        return Value(code.num(name, self.place).cast("zext", "i64").name, int64, width)
 
     def _completed(self, state: tuple[str, ...]) -> str:
         """Total plus what was lost; where the total is infinite or NaN, that alone."""
@@ -123,9 +133,12 @@ class Fold:
     def _halve(self, state: tuple[str, ...], width: int) -> tuple[str, ...]:
         """Join lanes l and l + width."""
         code = Code(self.builder, self.features, width, self._hint)
-        kinds = [self.element, "i64"][: len(state)]
+        kinds = [self.element, self.place][: len(state)]
         low, high = (
-            [self._part(code, name, kind, width, start) for name, kind in zip(state, kinds, strict=True)]
+            [
+                self._part(code, name, kind, width, start)
+                for name, kind in zip(state, kinds, strict=True)
+            ]
             for start in (0, width)
         )
         if not self.arg:
@@ -135,7 +148,7 @@ class Fold:
         if self.source.is_floating:
             same = same | (high[0].is_nan() & low[0].is_nan())
         take = better | (same & (high[1] < low[1]))
-        return tuple(where(take, h, l).name for h, l in zip(high, low, strict=True))
+        return tuple(where(take, x, y).name for x, y in zip(high, low, strict=True))
 
     def _part(self, code: Code, name: str, kind: str, width: int, start: int) -> Num:
         lanes = ", ".join(f"i32 {start + lane}" for lane in range(width))

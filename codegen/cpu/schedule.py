@@ -7,39 +7,96 @@ computed addresses, failures that must be recorded in element order) stay scalar
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graphc.codegen.cpu.arith import MATH
 from graphc.codegen.kernel import Access, Affine, D, Kernel, Stage, Store
 
+_SHORT = 12  # instructions of a body that may be written twice
 _WIDE_LIMIT = 8  # instructions of a body that still leaves registers for four vectors at once
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """`outer`: the outer axis to vectorise (None: no); `inner`: numbers of the stages vectorised along
-    an inner axis; `wide`: whether an outer axis first runs in steps of four vectors."""
+    """`outer`: the outer axis to vectorise (None: no); `inner`: numbers of the stages vectorised
+    along an inner axis; `wide`: whether an outer axis first runs in steps of four vectors; `order`:
+    the outer axes from the outermost loop inwards.
+    """
 
     outer: int | None
     inner: tuple[int, ...]
     wide: bool
+    order: tuple[int, ...]
+    vector: int | None = None
+    varying: frozenset[int] = frozenset()  # numbers of the values that differ between lanes
+
+    def shares(self, stages: Sequence[Stage]) -> bool:
+        """Whether whole vectors and the remainder should share one loop: where the code is long,
+        that halves the time to compile it, for a branch at each load and store.
+        """
+        assert self.vector is not None
+        return any(_long(stage) for stage in stages) and all(
+            _contiguous(access, self.vector)
+            and not any(number in self.varying for number, _ in access.index.values)
+            for stage in stages
+            for access in _accesses(stage)
+        )
 
 
 def plan(kernel: Kernel) -> Schedule:
     """Decide how to vectorise `kernel`."""
     axis = kernel.vector
+    order = tuple(range(kernel.outer))
     if axis is None:
-        return Schedule(None, (), False)
+        return Schedule(None, (), False, order)
     varying = _varying(kernel, axis)
-    if axis < kernel.outer:
-        fits = all(_outer_fits(kernel, stage, axis, varying) for stage in kernel.stages)
-        return Schedule(axis if fits else None, (), fits and _wide(kernel))
-    inner = tuple(
-        number
-        for number, stage in enumerate(kernel.stages)
-        if axis in stage.axes and _inner_fits(stage, axis, varying)
-    )
-    return Schedule(None, inner, False)
+    if axis >= kernel.outer:
+        inner = tuple(
+            number
+            for number, stage in enumerate(kernel.stages)
+            if axis in stage.axes and _inner_fits(stage, axis, varying)
+        )
+        return Schedule(None, inner, False, order, axis, varying)
+    if not all(_outer_fits(kernel, stage, axis, varying) for stage in kernel.stages):
+        return Schedule(None, (), False, order, axis, varying)
+    return Schedule(axis, (), _wide(kernel), _order(kernel, axis), axis, varying)
+
+
+def _order(kernel: Kernel, axis: int) -> tuple[int, ...]:
+    """The order of the outer loops. Where lanes of a transposed operand are far apart, the axis
+    along which they are neighbours goes innermost: then each cache line is used up before the next.
+    """
+    order = tuple(range(kernel.outer))
+    plain = not any(stage.axes or stage.ordered for stage in kernel.stages)
+    fallible = any(i.fallible for stage in kernel.stages for i in stage.body)
+    if axis != kernel.outer - 1 or not plain or fallible:
+        return order
+    for stage in kernel.stages:
+        for access in _accesses(stage):
+            if _contiguous(access, axis) or access.index.values:
+                continue
+            near = [a for a, c in access.index.axes if c == 1 and a < kernel.outer]
+            if near:
+                return (*(a for a in order if a not in (axis, near[0])), axis, near[0])
+    return order
+
+
+def _long(stage: Stage) -> bool:
+    """Whether a stage's code is long: mathematics, many instructions, or several loops."""
+    heavy = any(i.op in MATH or i.op == "philox" for i in stage.body)
+    args = any(r.kind.startswith("arg") for r in stage.reduces)
+    return heavy or args or len(stage.body) > _SHORT
+
+
+def _accesses(stage: Stage) -> list[Access]:
+    loads = [i.data for i in stage.body if isinstance(i.data, Access)]
+    return loads + [store.access for store in stage.stores]
+
+
+def _contiguous(access: Access, axis: int) -> bool:
+    """Whether `access` is one vector load or store, or the same for all lanes."""
+    return access.index.coefficient(axis) in (0, 1)
 
 
 def _varying(kernel: Kernel, axis: int) -> frozenset[int]:
@@ -78,8 +135,7 @@ def _stores_fit(stage: Stage, axis: int, varying: frozenset[int]) -> bool:
     """Whether reads and writes of a vector's points can be done store by store."""
     if not stage.ordered and all(store.mode == "set" for store in stage.stores):
         return all(
-            store.access.index.coefficient(axis) != 0
-            or store.value not in varying
+            store.access.index.coefficient(axis) != 0 or store.value not in varying
             for store in stage.stores
         )
     buffers = [store.access.buffer for store in stage.stores]

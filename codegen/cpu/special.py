@@ -58,7 +58,8 @@ def _draw(i: Num, code: Code) -> Num:
         chosen = words[0]
         for number in (1, 2, 3):
             one = code.let(
-                f"select i1 {word.eq(number).name}, i32 {words[number].name}, i32 {chosen.name}", "i32"
+                f"select i1 {word.eq(number).name}, i32 {words[number].name}, i32 {chosen.name}",
+                "i32",
             )
             chosen = one
         halves.append(chosen.cast("zext", "i64"))

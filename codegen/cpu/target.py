@@ -10,8 +10,8 @@ from functools import cache, cached_property
 class Features:
     """A processor as LLVM names it. `flags` is LLVM's feature string, "+avx2,-avx512f,...".
 
-    The instruction set comes from `flags` alone; `cpu` only picks scheduling tables, because virtual
-    machines report a processor's name together with fewer abilities than its name promises.
+    The instruction set comes from `flags` alone; `cpu` only picks scheduling tables, because
+    virtual machines report a processor's name together with fewer abilities than its name promises.
     """
 
     triple: str

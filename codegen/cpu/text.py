@@ -1,16 +1,17 @@
-"""LLVM IR as text: types, fresh names, and a builder that places every instruction where it belongs.
+"""LLVM IR as text: types, fresh names, and a builder that puts instructions where they belong.
 
-The one idea: a `Builder` keeps a stack of open *scopes* (function entry, loop preheaders, loop bodies,
-conditional regions) and remembers in which scope each name lives. A pure instruction is written into
-the outermost scope where its operands exist, and equal instructions are written once. So loop-invariant
-code motion and common subexpressions come from construction, and no LLVM pass has to do them.
+The one idea: a `Builder` keeps a stack of open *scopes* (function entry, loop preheaders, loop
+bodies, conditional regions) and remembers in which scope each name lives. A pure instruction is
+written into the outermost scope where its operands exist, and equal instructions are written once.
+So loop-invariant code motion and common subexpressions come from construction, and no LLVM pass has
+to do them.
 """
 
 from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -116,9 +117,9 @@ Carried = tuple[str, str, str]  # (hint, LLVM type, initial value)
 class Builder:
     """Writes the body of one LLVM function.
 
-    `let` is for pure instructions (hoisted as far as their operands allow, written once), `read` for
-    loads from memory that this kernel does not write (likewise, but never to where the load might not
-    have happened), `here` and `line` for everything else (written in place, in order).
+    `let` is for pure instructions (hoisted as far as their operands allow, written once), `read`
+    for loads from memory that this kernel does not write (likewise, but never to where the load
+    might not have happened), `here` and `line` for everything else (written in place, in order).
     """
 
     def __init__(self, module: ModuleText, arguments: Sequence[str] = ()) -> None:
@@ -183,6 +184,13 @@ class Builder:
             self._home[known] = 0
         return known
 
+    def prologue(self, text: str) -> None:
+        """Write one line into the outermost scope, before everything that is open, once."""
+        scope = self._scopes[0]
+        if text not in scope.known:
+            scope.known[text] = ""
+            scope.lines.append(f"  {text}")
+
     # -- placed instructions
 
     def let(self, hint: str, text: str) -> str:
@@ -220,8 +228,10 @@ class Builder:
 
     @contextmanager
     def at(self, text: str) -> Iterator[None]:
-        """Write, for a while, into the outermost scope where `text`'s names live and whatever happens
-        there happens only if the current place is reached (for checks of loop-invariant values)."""
+        """Write, for a while, into the outermost scope where `text`'s names live and whatever
+        happens there happens only if the current place is reached (for checks of loop-invariant
+        values).
+        """
         inner = self._scopes[self._safe_depth(self.depth(text)) + 1 :]
         del self._scopes[len(self._scopes) - len(inner) :]
         try:
@@ -280,11 +290,43 @@ class Builder:
         skipped = before.block
         self.begin_block(end)
         loop.results = tuple(
-            value if nonempty else self.here(f"{name}.out", f"phi {kind} [ {init}, %{skipped} ], [ {value}, %{latch} ]")
+            value
+            if nonempty
+            else self.here(
+                f"{name}.out", f"phi {kind} [ {init}, %{skipped} ], [ {value}, %{latch} ]"
+            )
             for (name, kind, init), value in zip(carried, loop.next, strict=True)
         )
         for name in loop.results:
             self._home[name] = len(self._scopes) - 1 if name.startswith("%") else 0
+
+    def either(
+        self,
+        hint: str,
+        condition: str,
+        kind: str | None,
+        first: Callable[[], str | None],
+        second: Callable[[], str | None],
+    ) -> str:
+        """Branch on an i1: what `first` writes, or what `second` writes. They give a name each,
+        which a phi of type `kind` joins; kind None: no value.
+        """
+        labels = [self.label(f"{hint}.{part}") for part in ("yes", "no", "end")]
+        before = self._scopes[-1]
+        written: list[tuple[_Scope, str | None]] = []
+        for label, write in zip(labels, (first, second), strict=False):
+            self._scopes.append(_Scope(label, certain=False))
+            name = write()
+            self.line(f"br label %{labels[2]}")
+            written.append((self._scopes.pop(), name))
+        before.lines.append(f"  br i1 {condition}, label %{labels[0]}, label %{labels[1]}")
+        for label, (scope, _) in zip(labels, written, strict=False):
+            before.lines += [f"{label}:", *scope.lines]
+        self.begin_block(labels[2])
+        if kind is None:
+            return ""
+        incoming = ", ".join(f"[ {name}, %{scope.block} ]" for scope, name in written)
+        return self.here(hint, f"phi {kind} {incoming}")
 
     @contextmanager
     def when(self, hint: str, condition: str, carried: Sequence[Carried] = ()) -> Iterator[Loop]:
@@ -304,6 +346,8 @@ class Builder:
         before.lines += [f"{then}:", *inner.lines]
         self.begin_block(end)
         region.results = tuple(
-            self.here(f"{name}.out", f"phi {kind} [ {init}, %{skipped} ], [ {value}, %{inner.block} ]")
+            self.here(
+                f"{name}.out", f"phi {kind} [ {init}, %{skipped} ], [ {value}, %{inner.block} ]"
+            )
             for (name, kind, init), value in zip(carried, region.next, strict=True)
         )

@@ -1,8 +1,8 @@
 """Vector mathematics without a library: elementary and special functions on registers of any width.
 
 Each (function, type) that a kernel needs becomes one LLVM function of its module, such as
-`@tanh.v16f32`, written from the same formula for scalars and vectors, float and double. Light ones are
-inlined. `math_exp`, `math_trig`, `math_pow`, `math_special` hold the formulas.
+`@tanh.v16f32`, written from the same formula for scalars and vectors, float and double. Light ones
+are inlined. `math_exp`, `math_trig`, `math_pow`, `math_special` hold the formulas.
 
 Conventions: results are right to a few units in the last place everywhere, including denormals,
 signed zeros, infinities, NaN and huge arguments; coefficients are minimax (Remez) on the range that

@@ -1,7 +1,7 @@
 """The CUDA target: every `Kernel` becomes readable numba.cuda source, compiled or simulated.
 
-`source` prints kernels, `adapter` holds all contact with numba, `executable` runs schedules. numba is
-imported when the first program runs on this target, not before.
+`source` prints kernels, `adapter` holds all contact with numba, `executable` runs schedules. numba
+is imported when the first program runs on this target, not before.
 """
 
 from __future__ import annotations

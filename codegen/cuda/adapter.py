@@ -1,10 +1,10 @@
 """The adapter: all contact with numba.
 
-A `Device` compiles generated sources, holds memory (plain bytes) and launches. There are two: the GPU
-through numba-cuda, which registers itself as `numba.cuda` where it is installed, and numba's simulator
-where NUMBA_ENABLE_CUDASIM was 1 when numba was first imported. Buffers reach GPU kernels as bare
-pointers, which saves six parameters for each (`CPointer` signatures; numba's own, deprecated
-`numba.cuda` cannot launch those).
+A `Device` compiles generated sources, holds memory (plain bytes) and launches. There are two: the
+GPU through numba-cuda, which registers itself as `numba.cuda` where it is installed, and numba's
+simulator where NUMBA_ENABLE_CUDASIM was 1 when numba was first imported. Buffers reach GPU kernels
+as bare pointers, which saves six parameters for each (`CPointer` signatures; numba's own,
+deprecated `numba.cuda` cannot launch those).
 """
 
 from __future__ import annotations
@@ -61,8 +61,14 @@ class Device(Protocol):
         ...
 
     def launch(
-        self, kernel: Kernel, function: Any, grid: int, block: tuple[int, int],
-        buffers: Sequence[Any], dims: Sequence[int], failure: Any,
+        self,
+        kernel: Kernel,
+        function: Any,
+        grid: int,
+        block: tuple[int, int],
+        buffers: Sequence[Any],
+        dims: Sequence[int],
+        failure: Any,
     ) -> None:
         """Run a function; `failure` is memory of `FAILURE_WORDS` int64."""
         ...  # fmt: skip
@@ -112,12 +118,12 @@ def _simulated() -> bool:
         return False
     from numba import config
 
-    return bool(config.ENABLE_CUDASIM)
+    return bool(vars(config)["ENABLE_CUDASIM"])
 
 
 def _numba_cuda() -> Any:
     with warnings.catch_warnings():
-        # numba announces that its own numba.cuda moves to numba-cuda; which one is used is decided here.
+        # numba announces that its own numba.cuda gives way to numba-cuda, taken here anyway.
         warnings.filterwarnings("ignore", message=".*numba[-_.]cuda", category=DeprecationWarning)
         warnings.filterwarnings("ignore", message=".*numba[-_.]cuda", category=FutureWarning)
         from numba import cuda

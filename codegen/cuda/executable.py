@@ -1,16 +1,15 @@
 """Executables of the CUDA target: a schedule run step by step on a device.
 
-The schedule is the CPU's (same fusion, same plan). Feeds and variables are copied to the device when a
-launch first needs them, results and new values of variables back at the end; what the session holds is
-replaced only when the whole run has succeeded.
+The schedule is the CPU's (same fusion, same plan). Feeds and variables are copied to the device
+when a launch first needs them, results and new values of variables back at the end; what the
+session holds is replaced only when the whole run has succeeded.
 """
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,8 +23,8 @@ from graphc.codegen.draft import Launch, RandomDim
 from graphc.codegen.fusion import fuse
 from graphc.codegen.kernel import Kernel
 from graphc.codegen.plan import Schedule, plan
+from graphc.codegen.running import bind, held, variable_value
 from graphc.codegen.state import SessionState
-from graphc.ir.errors import InvalidArgumentError
 from graphc.ir.function import Function
 
 _compiled: dict[tuple[str, Form], Any] = {}
@@ -37,17 +36,17 @@ class CudaExecutable:
 
     Attributes:
         schedule: what was planned; its launches hold the kernels.
-        timings: seconds by phase: "fuse", "plan". Kernels are compiled when they are first launched,
-            since their form depends on sizes.
+        timings: seconds by phase: "fuse", "plan". Kernels are compiled when they are first
+            launched, since their form depends on sizes.
 
     Raises:
         UnavailableError: there is neither a GPU nor the simulator.
     """
 
-    def __init__(self, function: Function, state: SessionState) -> None:
+    def __init__(self, function: Function, state: SessionState, fusion: bool = True) -> None:
         self.device: Device = device()
         clock = [time.perf_counter()]
-        fused = fuse(function)
+        fused = fuse(function, fusion)
         clock.append(time.perf_counter())
         self.function = function
         self.schedule: Schedule = plan(fused)
@@ -69,11 +68,12 @@ class CudaExecutable:
         Raises:
             OpError: what went wrong; no variable has changed then.
         """
-        from graphc.codegen.program import bind, check_initialized
-
-        with _held(state.lock if self.locks else None):
-            check_initialized(self.function, state)
-            variables = self._variables(state)
+        with held(state.lock if self.locks else None):
+            variables = {
+                p.name: variable_value(p, state)
+                for p in self.function.parameters
+                if p.kind == "variable"
+            }
             shapes = [array.shape for array in (*arrays, *variables.values())]
             symbols = bind(self.function, arrays, shapes)
             if symbols is None:
@@ -105,30 +105,3 @@ class CudaExecutable:
                 _compiled[key] = self.device.compile(kernel, source)
                 state.statistics["kernels_compiled"] += 1
             return _compiled[key]
-
-    def _variables(self, state: SessionState) -> dict[str, np.ndarray]:
-        found = {}
-        for parameter in self.function.parameters:
-            if parameter.kind != "variable":
-                continue
-            value, declared = state.variables[parameter.name], parameter.tensor.type.dims
-            if value.ndim != len(declared) or any(
-                isinstance(d, int) and d != n for d, n in zip(declared, value.shape, strict=True)
-            ):
-                raise InvalidArgumentError(
-                    None, parameter.tensor.op,
-                    f"variable '{parameter.name}' holds a value of shape {value.shape}, but was declared "
-                    f"with shape {declared}; declare it with validate_shape=False",
-                )  # fmt: skip
-            found[parameter.name] = value
-        return found
-
-
-@contextlib.contextmanager
-def _held(lock: Any) -> Iterator[None]:
-    """Hold a lock, if there is one."""
-    if lock is None:
-        yield
-        return
-    with lock:
-        yield

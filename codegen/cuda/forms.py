@@ -4,7 +4,7 @@
   inner axes, for reductions whose neighbours in memory are neighbouring outer points (columns), and
   where there are few inner points.
 - "rows": one block for each outer point; its lanes share the inner points and join their partial
-  results in a tree over shared memory. The tree depends on the extent alone, so results do not vary.
+  results in a tree over shared memory, which depends on the extent alone: results do not vary.
 - "tiles": one block for each square tile of a matrix product.
 - "serial": one thread for everything, in order: scatters and special kernels.
 """
@@ -55,7 +55,8 @@ def inner_points(kernel: Kernel, dims: Sequence[int]) -> int:
     """The points of the longest stage."""
     axes = kernel.axes
     return max(
-        (math.prod(value_of(axes[a].extent, dims) for a in s.axes) for s in kernel.stages), default=1
+        (math.prod(value_of(axes[a].extent, dims) for a in s.axes) for s in kernel.stages),
+        default=1,
     )
 
 

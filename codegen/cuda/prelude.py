@@ -1,8 +1,8 @@
 """Device helpers that generated sources carry with them, each with those it calls.
 
-A helper's name is its template's name, or template and dtypes: `div_int32`, `saturate_float32_int8`.
-They are plain numba.cuda device functions; `device`, `libdevice`, the dtypes, `inf` and `nan` are
-names that the adapter supplies.
+A helper's name is its template's name, or template and dtypes: `div_int32`,
+`saturate_float32_int8`. They are plain numba.cuda device functions; `device`, `libdevice`, the
+dtypes, `inf` and `nan` are names that the adapter supplies.
 """
 
 from __future__ import annotations

@@ -6,8 +6,7 @@ leaves the device's copy only. Storages that share an arena slot share one piece
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,22 +14,16 @@ import numpy as np
 from graphc.codegen.cuda.prelude import FAILURE_WORDS
 from graphc.codegen.draft import Launch, OperationId, RandomDim
 from graphc.codegen.fusion import dims
-from graphc.codegen.kernel import CODES
 from graphc.codegen.plan import HostStep, SizeStep
+from graphc.codegen.running import call_host, failure
 from graphc.codegen.state import SessionState
-from graphc.ir import lowering as low
 from graphc.ir.dims import as_symbol, evaluate, product, symbols
-from graphc.ir.errors import InternalError, InvalidArgumentError
+from graphc.ir.errors import InvalidArgumentError
 from graphc.ir.graph import Tensor
 from graphc.ir.shapes import Guard
 
 if TYPE_CHECKING:
     from graphc.codegen.cuda.executable import CudaExecutable
-
-_RELATIONS = {
-    "==": lambda a, b: a == b, "!=": lambda a, b: a != b,
-    "<=": lambda a, b: a <= b, "<": lambda a, b: a < b,
-}  # fmt: skip
 
 
 class Run:
@@ -111,16 +104,13 @@ class Run:
         for guard in [g for g in self.waiting if not self._unknown(g)]:
             self.waiting.remove(guard)
             a, b = self._size(guard.a), self._size(guard.b)
-            if not _RELATIONS[guard.relation](a, b):
-                raise InvalidArgumentError(
-                    None, None,
-                    f"sizes computed in this run do not fit together: {guard} (here {a} and {b})",
-                )  # fmt: skip
+            if not guard.holds(a, b):
+                raise InvalidArgumentError(None, guard.op, guard.broken(a, b))
 
     # -- memory
 
     def _home(self, storage: Tensor) -> Tensor:
-        """The storage in whose memory this one lives: a new value in place shares its variable's."""
+        """The storage in whose memory this one lives: a new value in place has its variable's."""
         place = self.schedule.places[storage]
         return self.variable_tensor[place.name] if place.kind == "variable" else storage
 
@@ -180,17 +170,12 @@ class Run:
 
     def _host(self, step: HostStep) -> None:
         op = step.operation
-        lowering = op.definition.lowering
-        assert isinstance(lowering, low.Host), op
         inputs = [
             self._array(storage).reshape(self._shape(tensor)).copy()
             for tensor, storage in zip(op.inputs, step.inputs, strict=True)
         ]
-        with _released(self.state.lock if self.executable.locks else None):
-            outputs = lowering.call(op, *inputs)
-        if len(op.outputs) == 1 and not isinstance(outputs, (tuple, list)):
-            outputs = (outputs,)
-        for tensor, value in zip(op.outputs, outputs or (), strict=True):
+        outputs = call_host(op, inputs, self.state.lock if self.executable.locks else None)
+        for tensor, value in zip(op.outputs, outputs, strict=True):
             self._receive(tensor, np.array(value, tensor.dtype.numpy, order="C"))
 
     def _receive(self, tensor: Tensor, value: np.ndarray) -> None:
@@ -206,7 +191,8 @@ class Run:
         if len(expected) != value.ndim or value.shape != self._shape(tensor):
             raise InvalidArgumentError(
                 None, tensor.op,
-                f"{tensor.op.type} returned an array of shape {value.shape}, declared is {expected}",
+                f"{tensor.op.type} returned an array of shape {value.shape}, "
+                f"declared is {expected}",
             )  # fmt: skip
         self.host[tensor] = value
 
@@ -217,9 +203,7 @@ class Run:
         schedule, function = self.schedule, self.function
         updated = {
             name: self._value(storage, tensor)
-            for (name, storage), (_, tensor) in zip(
-                schedule.updates, function.updates, strict=True
-            )
+            for (name, storage), (_, tensor) in zip(schedule.updates, function.updates, strict=True)
         }
         results = [
             self._value(storage, tensor)
@@ -243,32 +227,5 @@ class Run:
         self.can_fail = False
         record = self.device.read(self.failure, (FAILURE_WORDS,), np.dtype(np.int64))
         code, number, a, b = (int(word) for word in record[:4])
-        if not code:
-            return
-        operations = self.function.operations
-        op = operations[number] if 0 <= number < len(operations) else None
-        kind = "operation" if op is None else op.type
-        if code == CODES["INDEX"]:
-            text = f"index {a} is not in [0, {b}); check the values of its indices"
-        elif code == CODES["DIVIDE"]:
-            text = "integer division by zero"
-        elif code == CODES["POWER"]:
-            text = "integers to negative integer powers are not allowed"
-        elif code == CODES["CHECK"]:
-            text = op.attrs.get("message", "a check failed") if op is not None else "a check failed"
-        else:
-            raise InternalError(None, op, f"a kernel failed with code {code}")
-        raise InvalidArgumentError(None, op, f"{kind}: {text}")
-
-
-@contextlib.contextmanager
-def _released(lock: Any) -> Iterator[None]:
-    """Give up a held lock for a while, if there is one."""
-    if lock is None:
-        yield
-        return
-    lock.release()
-    try:
-        yield
-    finally:
-        lock.acquire()
+        if code:
+            raise failure(self.function, code, number, a, b)

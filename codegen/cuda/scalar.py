@@ -1,9 +1,9 @@
 """Scalar code: one instruction becomes one typed Python expression.
 
-Every literal carries its dtype and every integer result is cast back to its own, because numba widens
-(`int32 * int32` is int64 there). Products that might be contracted with an addition into an fma are
-written as `libdevice.fmul_rn` or `dmul_rn`, which compilers leave alone: all results are IEEE's, and
-random numbers have the same bits as on every other target.
+Every literal carries its dtype and every integer result is cast back to its own, because numba
+widens (`int32 * int32` is int64 there). Products that might be contracted with an addition into an
+fma are written as `libdevice.fmul_rn` or `dmul_rn`, which compilers leave alone: the float64
+transforms behind random numbers give the same bits as on every other target.
 """
 
 from __future__ import annotations
@@ -159,9 +159,10 @@ _DIVISIONS = {"div": "div", "rem": "rem", "floordiv": "floordiv", "floormod": "f
 _LIBDEVICE = {
     "rem": "fmod", "abs": "fabs",
     **{name: name for name in (
-        "pow atan2 fma exp expm1 log log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh "
-        "erf erfc lgamma floor ceil trunc rint"
-    ).split()},
+        "pow", "atan2", "fma", "exp", "expm1", "log", "log1p", "sin", "cos", "tan", "asin", "acos",
+        "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "lgamma", "floor",
+        "ceil", "trunc", "rint",
+    )},
 }  # fmt: skip
 _FLOAT = {
     "add": "{0} + {1}", "sub": "{0} - {1}", "mul": "{0} * {1}", "div": "{0} / {1}",

@@ -116,6 +116,45 @@ def viz(
 
 
 @app.command()
+def bench(
+    against: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="Peers that are installed of numpy,torch,jax,tensorflow,pytensor,onnxruntime.",
+        ),
+    ] = "numpy",
+    only: Annotated[
+        str | None,
+        typer.Option(metavar="PATTERN", help="A family, or a part of the workloads' names."),
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="At most so many samples of each.")] = 15,
+    threads: Annotated[
+        str, typer.Option(metavar="COUNTS", help="For everybody, one table each: 1,2")
+    ] = "1",
+    json: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all samples.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE.svg", help="Draw the ratios (needs matplotlib).")
+    ] = None,
+    markdown: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the table, between its marks if FILE has them."),
+    ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="Only list the workloads.")] = False,
+) -> None:
+    """Measure speed and memory, side by side with other libraries, results checked."""
+    from graphc.cli import bench
+
+    with _exit_codes():
+        if listed:
+            bench.list_workloads(only)
+        else:
+            bench.run(against, only, rounds, threads, bench.Files(json, plot, markdown))
+
+
+@app.command()
 def ops(
     name: Annotated[
         str | None, typer.Argument(help="An operation type or public function.")

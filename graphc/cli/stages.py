@@ -5,12 +5,12 @@ graph -> resolve -> passes (optimized) -> fusion, plan (kernels) -> llvm -> asm,
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import graphc.viz.page as page
 from graphc.cli.capture import Run
 from graphc.cli.errors import StageError, UsageError
 from graphc.codegen.kernel import Kernel
@@ -35,7 +35,7 @@ def stage_text(stage: str, run: Run) -> str:
     """The text of a stage after "graph" for one run.
 
     Raises:
-        StageError: the run does not compile so far, or the stage's part is not there.
+        StageError: the run does not compile so far.
     """
     function = optimized(run)
     match stage:
@@ -52,7 +52,9 @@ def stage_text(stage: str, run: Run) -> str:
 
             return _each_kernel(function, lambda k: _heading(k) + host_target().assembly(k))
         case "cuda":
-            return _each_kernel(function, _cuda_source())
+            from graphc.codegen.cuda.source import kernel_source
+
+            return _each_kernel(function, kernel_source)
     raise AssertionError(stage)
 
 
@@ -114,14 +116,7 @@ def schedule(function: Function) -> Any:
 
 def kernel_groups(function: Function) -> list[tuple[str, list[Operation]]]:
     """For the graph page: the name of every launch, and the operations fused into it."""
-    launches = schedule(function).launches
-    return [(_launch_name(i, launch), list(launch.operations)) for i, launch in enumerate(launches)]
-
-
-def _launch_name(number: int, launch: Any) -> str:
-    types = list(dict.fromkeys(op.type for op in launch.operations))
-    shown = " ".join(types[:4]) + (f" +{len(types) - 4}" if len(types) > 4 else "")
-    return f"k{number} {shown}".strip()
+    return _guarded(lambda: page.kernel_groups(function))
 
 
 def _launches(plan: Any) -> str:
@@ -169,15 +164,6 @@ def _each_kernel(function: Function, text: Callable[[Kernel], str]) -> str:
 def _heading(kernel: Kernel) -> str:
     """What a kernel does and for which lines of the user, as comments of assembly."""
     return "".join(f"# {line}\n" for line in (kernel.title, *kernel.sources) if line)
-
-
-def _cuda_source() -> Callable[[Kernel], str]:
-    try:
-        module: Any = importlib.import_module("graphc.codegen.cuda.source")
-    except ImportError as error:
-        raise StageError(f"stage cuda is not available: {error}") from error
-    source: Callable[[Kernel], str] = module.kernel_source
-    return source
 
 
 def _guarded(work: Callable[[], Any]) -> Any:

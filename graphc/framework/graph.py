@@ -141,7 +141,7 @@ class Graph(ir.Graph):
 
     def _by_text(self, name: str, allow_tensor: bool, allow_operation: bool, kinds: str) -> Any:
         if ":" not in name:
-            operation = self._by_name.get(name)
+            operation = self.find_operation(name)
             if allow_operation and operation is not None:
                 return operation
             if operation is None and allow_operation:
@@ -168,7 +168,7 @@ class Graph(ir.Graph):
                     'must be of the form "<op_name>:<output_index>".'
                 )
             )
-        operation = self._by_name.get(owner)
+        operation = self.find_operation(owner)
         missing = (
             f"The name {name!r} refers to a Tensor which does not exist. The operation, {owner!r}, "
         )

@@ -142,6 +142,22 @@ class BaseSession:
             return self._traced(call, arrays, options, run_metadata)
         return self._execute(call, arrays)
 
+    def optimized(self, fetches: Any, feed_dict: Any = None) -> Any:
+        """The function that a run of `fetches` compiles to, after all passes; nothing is run.
+
+        Returns:
+            A `graphc.ir.function.Function`: what `graphc dump --stage optimized` prints.
+
+        Raises:
+            As `run`, for fetches and feeds that do not fit.
+        """
+        feeds = _as_dict(feed_dict or {})
+        call = self._new_call(fetches, feeds, None)
+        arrays = call.feeds.arrays(feeds) if feeds else []
+        ranks = tuple([arrays[i].ndim for i in call.free_ranks])
+        program = self._program(call, ranks, ())
+        return program.optimize(program.resolve(arrays, self._state))
+
     def _new_call(self, fetches: Any, feed_dict: Any, key: Any) -> _Call:
         if self._closed:
             raise closed_error()

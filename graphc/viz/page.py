@@ -64,6 +64,35 @@ def write_page(path: str | Path, graph: Graph, **options: Any) -> None:
     Path(path).write_text(graph_page(graph, **options), encoding="utf-8")
 
 
+def write_run_page(
+    path: str | Path, session: Any, fetches: Any, feed_dict: Any = None, title: str = "run"
+) -> None:
+    """Write the page of what one `session.run(fetches, feed_dict)` computes, with its kernels.
+
+    Nothing is run. Raises what `Session.run` raises for fetches and feeds that do not fit.
+    """
+    function = session.optimized(fetches, feed_dict)
+    wanted = list(fetches) if isinstance(fetches, (list, tuple)) else [fetches]
+    groups = kernel_groups(function)
+    write_page(path, session.graph, fetches=wanted, function=function, groups=groups, title=title)
+
+
+def kernel_groups(function: Function) -> list[tuple[str, list[Operation]]]:
+    """The name of every launch of a function, and the operations fused into it."""
+    from graphc.codegen.fusion import fuse
+    from graphc.codegen.plan import plan
+
+    launches = plan(fuse(function)).launches
+    return [(launch_name(i, launch), list(launch.operations)) for i, launch in enumerate(launches)]
+
+
+def launch_name(number: int, launch: Any) -> str:
+    """``k3 MatMul Add Relu``: a launch's place and what was fused into it."""
+    types = list(dict.fromkeys(op.type for op in launch.operations))
+    shown = " ".join(types[:4]) + (f" +{len(types) - 4}" if len(types) > 4 else "")
+    return f"k{number} {shown}".strip()
+
+
 def _fetch(graph: Graph, fetch: Any) -> Tensor | Operation:
     element = element_of(fetch)
     if element is None:

@@ -100,7 +100,8 @@ def _axes_array(axes: np.ndarray, rank: int) -> tuple[int, ...]:
 
 
 def _shape_of_second(c: TypeContext) -> TensorType:
-    return TensorType(c.inputs[0].dtype, c.inputs[1].shape)
+    x, y = c.inputs[:2]
+    return y if x.dtype is y.dtype else TensorType(x.dtype, y.shape)
 
 
 def repeated_axes(op: Operation) -> tuple[tuple[int, ...], int]:
@@ -129,7 +130,7 @@ def _sum_decompose(op: Operation) -> Tensor:
 
 def _sum_type(c: TypeContext) -> TensorType:
     dy, x = c.inputs[0].shape, c.inputs[1].shape
-    if dy is not None and x is not None:
+    if dy is not None and x is not None and dy != x:
         if len(x) > len(dy):
             c.fail("the cotangent has lower rank than the tensor it is for")
         for wide, narrow in zip(dy[len(dy) - len(x) :], x, strict=True):

@@ -30,6 +30,7 @@ from graphc.ir.ops.pointwise import (
     unary,
     unary_samples,
     value_rule,
+    wanted,
     wrap,
     zero,
 )
@@ -38,9 +39,8 @@ from graphc.ir.types import TensorType
 _SIGNED = (dtypes.float32, dtypes.float64, dtypes.int8, dtypes.int16, dtypes.int32, dtypes.int64)
 
 
-def _add_gradient(op: Operation, dy: Tensor) -> list[Tensor]:
-    x, y = op.inputs
-    return [sum_to(dy, x), sum_to(dy, y)]
+def _add_gradient(op: Operation, dy: Tensor) -> list[Tensor | None]:
+    return [sum_to(dy, x) if wanted(x) else None for x in op.inputs]
 
 
 for _name in ("Add", "AddV2"):
@@ -54,33 +54,45 @@ for _name in ("Add", "AddV2"):
         commutative=True,
     )
 
+
+def _sub_gradient(op: Operation, dy: Tensor) -> list[Tensor | None]:
+    x, y = op.inputs
+    return [sum_to(dy, x) if wanted(x) else None, sum_to(-dy, y) if wanted(y) else None]
+
+
 binary(
     "Sub",
     "Difference with broadcasting: z = x - y.",
     lambda b, x, y: b.sub(x, y),
     lambda x, y: x - y,
-    lambda op, dy: [sum_to(dy, op.inputs[0]), sum_to(-dy, op.inputs[1])],
+    _sub_gradient,
     value=value_rule(lambda x, y: x - y),
 )
+
+
+def _mul_gradient(op: Operation, dy: Tensor) -> list[Tensor | None]:
+    x, y = op.inputs
+    return [sum_to(dy * y, x) if wanted(x) else None, sum_to(x * dy, y) if wanted(y) else None]
+
 
 binary(
     "Mul",
     "Product with broadcasting: z = x * y.",
     lambda b, x, y: b.mul(x, y),
     lambda x, y: x * y,
-    lambda op, dy: [
-        sum_to(dy * op.inputs[1], op.inputs[0]),
-        sum_to(op.inputs[0] * dy, op.inputs[1]),
-    ],
+    _mul_gradient,
     value=value_rule(lambda x, y: x * y),
     commutative=True,
 )
 
 
-def _mul_no_nan_gradient(op: Operation, dy: Tensor) -> list[Tensor]:
+def _mul_no_nan_gradient(op: Operation, dy: Tensor) -> list[Tensor | None]:
     x, y = op.inputs
     graph = op.graph
-    return [sum_to(graph.op("MulNoNan", dy, y), x), sum_to(graph.op("MulNoNan", x, dy), y)]
+    return [
+        sum_to(graph.op("MulNoNan", dy, y), x) if wanted(x) else None,
+        sum_to(graph.op("MulNoNan", x, dy), y) if wanted(y) else None,
+    ]
 
 
 binary(
@@ -93,10 +105,10 @@ binary(
 )
 
 
-def _squared_difference_gradient(op: Operation, dy: Tensor) -> list[Tensor]:
+def _squared_difference_gradient(op: Operation, dy: Tensor) -> list[Tensor | None]:
     x, y = op.inputs
     dx = dy * (x - y) * 2
-    return [sum_to(dx, x), sum_to(-dx, y)]
+    return [sum_to(dx, x) if wanted(x) else None, sum_to(-dx, y) if wanted(y) else None]
 
 
 binary(
@@ -114,10 +126,13 @@ def _square(b: Any, x: Any) -> Any:
 
 
 def _extreme_gradient(relation: str) -> Any:
-    def gradient(op: Operation, dy: Tensor) -> list[Tensor]:
+    def gradient(op: Operation, dy: Tensor) -> list[Tensor | None]:
         x, y = op.inputs
-        chosen = op.graph.op(relation, x, y)
-        return [sum_to(select(chosen, dy, zero(dy)), x), sum_to(select(chosen, zero(dy), dy), y)]
+        chosen, nothing = op.graph.op(relation, x, y), zero(dy)
+        return [
+            sum_to(select(chosen, dy, nothing), x) if wanted(x) else None,
+            sum_to(select(chosen, nothing, dy), y) if wanted(y) else None,
+        ]
 
     return gradient
 
@@ -155,16 +170,18 @@ binary(
 # ----------------------------------------------------------------------------------------- powers
 
 
-def _pow_gradient(op: Operation, dz: Tensor) -> list[Tensor]:
+def _pow_gradient(op: Operation, dz: Tensor) -> list[Tensor | None]:
     x, y = op.inputs
-    z = op.outputs[0]
+    dx = sum_to(dz * y * op.graph.op("Pow", x, y - 1), x) if wanted(x) else None
+    return [dx, sum_to(dz * op.outputs[0] * _log_of_base(x), y) if wanted(y) else None]
+
+
+def _log_of_base(x: Tensor) -> Tensor:
     # log x matters for x > 0 only; elsewhere z is 0 or there is no derivative, and 0 is taken. The
     # inner select keeps log and its own derivative finite at x <= 0.
-    positive = op.graph.op("Greater", x, zero(x))
+    positive = x.graph.op("Greater", x, zero(x))
     one = x.graph.constant(1, x.dtype)
-    log_x = select(positive, op.graph.op("Log", select(positive, x, one)), zero(x))
-    dx = dz * y * op.graph.op("Pow", x, y - 1)
-    return [sum_to(dx, x), sum_to(dz * z * log_x, y)]
+    return select(positive, x.graph.op("Log", select(positive, x, one)), zero(x))
 
 
 def _refuse_negative_exponent(c: Any, x: np.ndarray, y: np.ndarray) -> None:

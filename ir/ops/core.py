@@ -28,7 +28,8 @@ def _parameter_value(c: TypeContext) -> np.ndarray | None:
     """The symbols of a fed integer tensor that holds sizes (attribute `_value`)."""
     if "_value" not in c.attrs:
         return None
-    return np.array(list(c.attrs["_value"]), dtype=object).reshape(c.attrs["shape"])
+    sizes = np.array(list(c.attrs["_value"]), dtype=object)
+    return sizes if c.attrs["shape"] else sizes.reshape(())  # a guard holds the length of a list
 
 
 register(OpDef(
@@ -79,7 +80,9 @@ register(OpDef(
     doc="`input`, unless another value is fed. `shape` may be less precise than the input's.",
     inputs=("input",),
     attrs={"shape": Attr("shape", None)},
-    infer=lambda c: c.inputs[0] if c.compiling else tensor_type(c.inputs[0].dtype, c.attrs["shape"]),
+    infer=lambda c: (
+        c.inputs[0] if c.compiling else tensor_type(c.inputs[0].dtype, c.attrs["shape"])
+    ),
     reference=lambda c, x: x,
     gradient=lambda op, dy: [dy],
     lowering=Elementwise(lambda b, x: x, cost=0),
@@ -169,8 +172,8 @@ def _assign_type(c: TypeContext) -> TensorType:
     ref, value = c.inputs
     c.same_dtype(0, 1)
     if c.attrs["validate_shape"]:
-        shape = c.merge_shapes(ref.shape, value.shape, "shapes of the variable and of its new value")
-        return TensorType(ref.dtype, shape)
+        what = "shapes of the variable and of its new value"
+        return TensorType(ref.dtype, c.merge_shapes(ref.shape, value.shape, what))
     return TensorType(ref.dtype, value.shape)
 
 
@@ -191,15 +194,17 @@ register(OpDef(
 
 
 def _same_as_ref(c: TypeContext) -> TensorType:
+    ref, value = c.inputs
     c.same_dtype(0, 1)
-    shape = c.merge_shapes(c.inputs[0].shape, c.inputs[1].shape, "shapes of the variable and of its change")
-    return TensorType(c.inputs[0].dtype, shape)
+    what = "shapes of the variable and of its change"
+    return TensorType(ref.dtype, c.merge_shapes(ref.shape, value.shape, what))
 
 
 for _name, _word, _sign in (("AssignAdd", "Add", "+"), ("AssignSub", "Sub", "-")):
     register(OpDef(
         name=_name,
-        doc=f"Change a variable: ref <- ref {_sign} value. Gives the variable with the value just written.",
+        doc=f"Change a variable: ref <- ref {_sign} value. "
+            "Gives the variable with the value just written.",
         inputs=("ref", "value"),
         attrs={"use_locking": Attr("bool", False)},
         infer=_same_as_ref,
@@ -223,5 +228,3 @@ register(OpDef(
     effect="state",
     dtypes=dtypes.COMPUTED,
 ))  # fmt: skip
-
-

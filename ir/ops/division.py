@@ -33,6 +33,7 @@ from graphc.ir.ops.pointwise import (
     unary,
     unary_samples,
     value_rule,
+    wanted,
     wrap,
 )
 from graphc.ir.types import TensorType
@@ -96,10 +97,11 @@ _ROUNDED_SAMPLES = (
 )  # fmt: skip
 
 
-def _quotient_gradient(op: Operation, dz: Tensor) -> list[Tensor]:
+def _quotient_gradient(op: Operation, dz: Tensor) -> list[Tensor | None]:
     x, y = op.inputs
     dx = op.graph.op("RealDiv", dz, y)
-    return [sum_to(dx, x), sum_to(-(dx * op.outputs[0]), y)]
+    dy = sum_to(-(dx * op.outputs[0]), y) if wanted(y) else None
+    return [sum_to(dx, x) if wanted(x) else None, dy]
 
 
 binary(
@@ -126,10 +128,11 @@ binary(
 )
 
 
-def _divide_no_nan_gradient(op: Operation, dz: Tensor) -> list[Tensor]:
+def _divide_no_nan_gradient(op: Operation, dz: Tensor) -> list[Tensor | None]:
     x, y = op.inputs
     dx = op.graph.op("DivNoNan", dz, y)
-    return [sum_to(dx, x), sum_to(-(dx * op.outputs[0]), y)]
+    dy = sum_to(-(dx * op.outputs[0]), y) if wanted(y) else None
+    return [sum_to(dx, x) if wanted(x) else None, dy]
 
 
 binary(
@@ -228,12 +231,15 @@ binary(
 def _remainder_gradient(rounded: str) -> Any:
     """z = x - round(x / y) * y: dz/dx = 1, dz/dy = -round(x / y)."""
 
-    def gradient(op: Operation, dz: Tensor) -> list[Tensor]:
+    def gradient(op: Operation, dz: Tensor) -> list[Tensor | None]:
         x, y = op.inputs
+        dx = sum_to(dz, x) if wanted(x) else None
+        if not wanted(y):
+            return [dx, None]
         quotient = op.graph.op("FloorDiv", x, y)
         if rounded == "trunc":
             quotient = op.graph.op("Trunc", op.graph.op("RealDiv", x, y))
-        return [sum_to(dz, x), sum_to(-(dz * quotient), y)]
+        return [dx, sum_to(-(dz * quotient), y)]
 
     return gradient
 

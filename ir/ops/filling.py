@@ -107,11 +107,12 @@ def _count(c: TypeContext, start: Any, limit: Any, delta: Any) -> Any:
     """ceil((limit - start) / delta); TF1 refuses a limit on the wrong side of start."""
     if has_unknown(start, limit, delta):
         return UNKNOWN
-    message = f"Requires start <= limit when delta > 0: {c.show(start)}/{c.show(limit)}"
     if c.less(0, delta):
-        require(c, start, "<=", limit, message)
+        message = "Requires start <= limit when delta > 0: {}/{}"
+        require(c, start, "<=", limit, message, start, limit)
         return floordiv(limit - start + delta - 1, delta)
-    require(c, limit, "<=", start, message.replace("<=", ">=").replace("> 0", "< 0"))
+    message = "Requires start >= limit when delta < 0: {}/{}"
+    require(c, limit, "<=", start, message, start, limit)
     return floordiv(start - limit - delta - 1, -delta)
 
 
@@ -221,7 +222,7 @@ def _linspace_type(c: TypeContext) -> TensorType:
     sizes = c.sizes(2)
     size = UNKNOWN if sizes is None else sizes[0]
     if not has_unknown(size):
-        require(c, 1, "<=", size, f"Requires num > 0: {c.show(size)}")
+        require(c, 1, "<=", size, "Requires num > 0: {}", size)
     return TensorType(dtype, (size,))
 
 

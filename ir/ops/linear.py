@@ -10,7 +10,7 @@ from graphc.ir import dtypes
 from graphc.ir.dims import UNKNOWN
 from graphc.ir.graph import Attr, OpDef, Operand, Operation, Sample, Tensor, TypeContext, register
 from graphc.ir.lowering import Contraction
-from graphc.ir.ops.pointwise import apply, sum_to
+from graphc.ir.ops.pointwise import apply, sum_to, wanted
 from graphc.ir.types import TensorType
 
 _DTYPES = (dtypes.float32, dtypes.float64, dtypes.int32, dtypes.int64)
@@ -60,18 +60,23 @@ def _matmul_reference(c: Any, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def product_gradients(
     product: Any, a: Tensor, b: Tensor, dy: Tensor, transpose_a: bool, transpose_b: bool
-) -> tuple[Tensor, Tensor]:
-    """The cotangents of y = op(a) op(b), by `product(x, y, transpose_x, transpose_y)`."""
-    if not transpose_a and not transpose_b:
-        return product(dy, b, False, True), product(a, dy, True, False)
-    if not transpose_a:
-        return product(dy, b, False, False), product(dy, a, True, False)
-    if not transpose_b:
-        return product(b, dy, False, True), product(a, dy, False, False)
-    return product(b, dy, True, True), product(dy, a, True, True)
+) -> tuple[Tensor | None, Tensor | None]:
+    """The wanted cotangents of y = op(a) op(b), by `product(x, y, transpose_x, transpose_y)`."""
+    da = db = None
+    if wanted(a):
+        if transpose_a:
+            da = product(b, dy, transpose_b, True)
+        else:
+            da = product(dy, b, False, not transpose_b)
+    if wanted(b):
+        if transpose_b:
+            db = product(dy, a, True, transpose_a)
+        else:
+            db = product(a, dy, not transpose_a, False)
+    return da, db
 
 
-def _matmul_gradient(op: Operation, dy: Tensor) -> list[Tensor]:
+def _matmul_gradient(op: Operation, dy: Tensor) -> list[Tensor | None]:
     def product(x: Tensor, y: Tensor, transpose_x: bool, transpose_y: bool) -> Tensor:
         return apply("MatMul", x, y, transpose_a=transpose_x, transpose_b=transpose_y)
 
@@ -145,13 +150,15 @@ def _batch_reference(c: Any, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     )
 
 
-def _batch_gradient(op: Operation, dy: Tensor) -> list[Tensor]:
+def _batch_gradient(op: Operation, dy: Tensor) -> list[Tensor | None]:
     def product(x: Tensor, y: Tensor, adj_x: bool, adj_y: bool) -> Tensor:
         return apply(op.type, x, y, adj_x=adj_x, adj_y=adj_y)
 
     x, y = op.inputs
-    dx, dy = product_gradients(product, x, y, dy, op.attrs["adj_x"], op.attrs["adj_y"])
-    return [dx, dy] if op.type == "BatchMatMul" else [sum_to(dx, x), sum_to(dy, y)]
+    found = product_gradients(product, x, y, dy, op.attrs["adj_x"], op.attrs["adj_y"])
+    if op.type == "BatchMatMul":
+        return list(found)
+    return [d if d is None else sum_to(d, t) for d, t in zip(found, (x, y), strict=True)]
 
 
 for _name, _how, _sizes in (

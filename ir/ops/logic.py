@@ -30,6 +30,7 @@ from graphc.ir.ops.pointwise import (
     select,
     sum_to,
     unary,
+    wanted,
     wrap,
     zero,
 )
@@ -128,10 +129,11 @@ def _select_v2_type(c: TypeContext) -> TensorType:
 
 def _select_v2_gradient(op: Operation, dz: Tensor) -> list[Tensor | None]:
     condition, t, e = op.inputs
+    nothing = zero(dz)
     return [
         None,
-        sum_to(select(condition, dz, zero(dz)), t),
-        sum_to(select(condition, zero(dz), dz), e),
+        sum_to(select(condition, dz, nothing), t) if wanted(t) else None,
+        sum_to(select(condition, nothing, dz), e) if wanted(e) else None,
     ]
 
 

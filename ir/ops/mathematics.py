@@ -11,6 +11,7 @@ import numpy as np
 
 from graphc.ir import dtypes
 from graphc.ir.graph import NoGradient, Operand, Operation, Sample, Tensor
+from graphc.ir.ops.derivatives import by_result
 from graphc.ir.ops.pointwise import (
     apply,
     binary,
@@ -19,6 +20,7 @@ from graphc.ir.ops.pointwise import (
     unary,
     unary_samples,
     value_rule,
+    wanted,
 )
 
 # ------------------------------------------------------------------------------ powers and roots
@@ -28,16 +30,11 @@ unary(
     "Square root; NaN for x < 0.",
     lambda b, x: b.sqrt(x),
     np.sqrt,
-    lambda op, dy: [dy * 0.5 / op.outputs[0]],
+    by_result("SqrtGrad"),
     cost=5,
     samples=unary_samples(0.2, 3.0),
     public="sqrt",
 )
-
-
-def _rsqrt_gradient(op: Operation, dy: Tensor) -> list[Tensor]:
-    y = op.outputs[0]
-    return [dy * -0.5 * (y * y * y)]
 
 
 unary(
@@ -45,7 +42,7 @@ unary(
     "Reciprocal of the square root: y = 1 / sqrt(x).",
     lambda b, x: b.rsqrt(x),
     lambda x: np.ones_like(x) / np.sqrt(x),
-    _rsqrt_gradient,
+    by_result("RsqrtGrad"),
     cost=6,
     samples=unary_samples(0.2, 3.0),
     public="rsqrt",
@@ -106,7 +103,7 @@ unary(
     "Logistic function: y = 1 / (1 + e^-x), without overflow.",
     lambda b, x: b.sigmoid(x),
     _sigmoid,
-    lambda op, dy: [dy * op.outputs[0] * (1 - op.outputs[0])],
+    by_result("SigmoidGrad"),
     cost=14,
     public="sigmoid",
 )
@@ -182,10 +179,11 @@ unary(
 )
 
 
-def _atan2_gradient(op: Operation, dz: Tensor) -> list[Tensor]:
+def _atan2_gradient(op: Operation, dz: Tensor) -> list[Tensor | None]:
     y, x = op.inputs
     inverse = dz / (_square(x) + _square(y))
-    return [sum_to(x * inverse, y), sum_to(-(y * inverse), x)]
+    dy = sum_to(x * inverse, y) if wanted(y) else None
+    return [dy, sum_to(-(y * inverse), x) if wanted(x) else None]
 
 
 binary(
@@ -227,7 +225,7 @@ unary(
     "Hyperbolic tangent.",
     lambda b, x: b.tanh(x),
     np.tanh,
-    lambda op, dy: [dy * (1 - _square(op.outputs[0]))],
+    by_result("TanhGrad"),
     cost=14,
     public="tanh",
 )

@@ -161,21 +161,19 @@ def _slice_type(c: TypeContext) -> TensorType:
 
 def _slice_size(c: TypeContext, axis: int, n: Any, begin: Any, size: Any) -> Any:
     """The size of the result along an axis; -1 is all that is left."""
-    message = f"begin[{axis}] = {c.show(begin)} is not in [0, {c.show(n)}]"
+    message = f"begin[{axis}] = {{}} is not in [0, {{}}]"
     if not has_unknown(begin):
-        require(c, 0, "<=", begin, message)
+        require(c, 0, "<=", begin, message, begin, n)
     wild = is_minus_one(c, size)
     if wild is None:
         return UNKNOWN
     if has_unknown(begin, n):
         return UNKNOWN if wild else size
     if wild:
-        require(c, begin, "<=", n, message)
+        require(c, begin, "<=", n, message, begin, n)
         return n - begin
-    require(
-        c, begin + size, "<=", n,
-        f"size[{axis}] = {c.show(size)} is not in [0, {c.show(n - begin)}]",
-    )  # fmt: skip
+    message = f"size[{axis}] = {{}} is not in [0, {{}}]"
+    require(c, begin + size, "<=", n, message, size, n - begin)
     return size
 
 

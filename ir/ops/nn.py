@@ -23,7 +23,7 @@ from graphc.ir.graph import (
     TypeContext,
     register,
 )
-from graphc.ir.ops.pointwise import select
+from graphc.ir.ops.pointwise import select, wanted
 from graphc.ir.ops.rows import (
     column_of,
     counting,
@@ -78,7 +78,9 @@ def _bias_reference(c: Any, x: np.ndarray, bias: np.ndarray) -> Any:
     return x + bias.reshape(shape)
 
 
-def _bias_gradient(op: Operation, dy: Tensor) -> list[Tensor]:
+def _bias_gradient(op: Operation, dy: Tensor) -> list[Tensor | None]:
+    if not wanted(op.inputs[1]):
+        return [dy, None]
     return [dy, dy.graph.op("BiasAddGrad", dy, data_format=op.attrs["data_format"])]
 
 

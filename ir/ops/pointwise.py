@@ -122,8 +122,8 @@ def is_known(sizes: Iterable[Any]) -> bool:
 
 def apply(type: str, *inputs: Tensor, **attrs: Any) -> Tensor:
     """The result of a new operation in the graph of its inputs."""
-    result: Tensor = inputs[0].graph.op(type, *inputs, **attrs)
-    return result
+    operation = inputs[0].op.graph.create(type, inputs, attrs)
+    return operation.outputs[0]
 
 
 def sum_to(dy: Tensor, x: Tensor) -> Tensor:

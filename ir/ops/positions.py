@@ -7,7 +7,7 @@ take a `TypeContext`; `context_of` makes one for an operation that is being lowe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -68,18 +68,26 @@ def is_dynamic(c: TypeContext, *sizes: Any) -> bool:
     return environment is not None and any(environment.is_dynamic(d) for d in sizes)
 
 
-def require(c: TypeContext, a: Any, relation: str, b: Any, message: str) -> None:
-    """Fail with `message` unless a relation b ("<=" or "<"); mid-run sizes are checked then."""
+def require(
+    c: TypeContext, a: Any, relation: Literal["<=", "<"], b: Any, message: str, *shown: Any
+) -> None:
+    """Fail unless a relation b; mid-run sizes are checked when they are known.
+
+    The `{}` of the message are the sizes `shown`. Of a check in mid-run, which serves many runs,
+    only those that are the same in all of them are.
+    """
     if is_dynamic(c, a, b):
         assert c.environment is not None
-        guard = Guard("<=" if relation == "<=" else "<", a, b, message)
+        lasting = [d if isinstance(d, int) else "?" for d in shown]
+        reason = f"{c.definition.name}: {message.format(*lasting)}"
+        guard = Guard(relation, a, b, reason)
         if guard not in c.environment.guards:
             c.environment.guards.append(guard)
         return
     # "0 <= size" is known to hold; in this form the environment can tell
     answer = c.less_equal(0, b - a) if relation == "<=" else c.less(a, b)
     if answer is False:
-        c.fail(message)
+        c.fail(message.format(*map(c.show, shown)))
 
 
 def is_minus_one(c: TypeContext, size: Any) -> bool | None:
@@ -107,7 +115,7 @@ def non_negative_sizes(c: TypeContext, index: int) -> tuple[Any, ...] | None:
     sizes = c.sizes(index)
     for i, size in enumerate(sizes or ()):
         if not has_unknown(size):
-            require(c, 0, "<=", size, f"size {i} must not be negative, it is {c.show(size)}")
+            require(c, 0, "<=", size, f"size {i} must not be negative, it is {{}}", size)
     return sizes
 
 

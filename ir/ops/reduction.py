@@ -26,7 +26,7 @@ from graphc.ir.graph import (
     TypeContext,
     register,
 )
-from graphc.ir.lowering import Reduction
+from graphc.ir.lowering import Reduction, ReductionKind
 from graphc.ir.ops.adjoint import axes_of, reduction_axes
 from graphc.ir.ops.pointwise import apply, select, wrap
 from graphc.ir.types import TensorType
@@ -126,7 +126,7 @@ def _reduce(
     doc: str,
     reference: Callable[..., Any],
     gradient: Any,
-    kind: str | None,
+    kind: ReductionKind | None,
     *,
     allowed: tuple[DType, ...] = dtypes.NUMERIC,
     decompose: Callable[[Operation], Any] | None = None,
@@ -409,7 +409,12 @@ def _position(function: Any) -> Callable[..., np.ndarray]:
     return reference
 
 
-for _name, _kind, _function in (("ArgMax", "argmax", np.argmax), ("ArgMin", "argmin", np.argmin)):
+_ARG_REDUCTIONS: tuple[tuple[str, ReductionKind, Callable[..., Any]], ...] = (
+    ("ArgMax", "argmax", np.argmax),
+    ("ArgMin", "argmin", np.argmin),
+)
+
+for _name, _kind, _function in _ARG_REDUCTIONS:
     _word = "greatest" if _kind == "argmax" else "least"
     register(OpDef(
         name=_name,

@@ -25,7 +25,7 @@ from graphc.ir.graph import (
     TypeContext,
     register,
 )
-from graphc.ir.lowering import Index, Scatter
+from graphc.ir.lowering import Index, Scatter, StoreMode
 from graphc.ir.ops.gathering import index_depth, nd_index, nd_rows
 from graphc.ir.ops.positions import (
     context_of,
@@ -151,7 +151,7 @@ def _sub_gradient(op: Operation, dy: Tensor) -> list[Any]:
 _NO_GRADIENT = NoGradient("TensorFlow defines none")
 
 # word, mode, gradient, what happens
-_TENSOR_SCATTERS = (
+_TENSOR_SCATTERS: tuple[tuple[str, StoreMode, Any, str], ...] = (
     ("Update", "set", _update_gradient, "replaced by"),
     ("Add", "add", _add_gradient, "increased by"),
     ("Sub", "sub", _sub_gradient, "decreased by"),

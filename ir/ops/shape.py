@@ -142,6 +142,8 @@ def _fill_in(c: TypeContext, total: Any, sizes: tuple[Any, ...]) -> tuple[Any, .
             _misfit(c, total, sizes)
         return sizes
     place = open_places[0]
+    if c.environment is not None:  # what was found equal cancels
+        total, rest = c.environment.canonical(total), c.environment.canonical(rest)
     left = _quotient(c, total, rest, sizes)
     return (*sizes[:place], left, *sizes[place + 1 :])
 
@@ -179,6 +181,9 @@ def _reshape_reference(c: Any, x: np.ndarray, shape: np.ndarray) -> np.ndarray:
     try:
         return x.reshape(shape.tolist())
     except ValueError as error:
+        dims = c.types[0].dims
+        if x.size == 0 and 0 in dims:
+            return x.reshape(dims)  # what -1 stands for follows from symbols, not from 0 / 0
         c.fail(f"Cannot reshape a tensor with {x.size} elements to shape {shape.tolist()}: {error}")
         raise
 

@@ -111,18 +111,15 @@ def _position(c: TypeContext, value: Any, size: Any, dim: int) -> Any:
     """A single index into a dimension, non-negative and inside it."""
     if has_unknown(value, size):
         return UNKNOWN
-    message = (
-        f"slice index {c.show(value)} of dimension {dim} out of bounds (its size is {c.show(size)})"
-    )
+    message = f"slice index {{}} of dimension {dim} out of bounds (its size is {{}})"
     if is_dynamic(c, value):
-        message = f"slice index of dimension {dim} out of bounds"
-        require(c, value, "<", size, message)
-        require(c, -size, "<=", value, message)
+        require(c, value, "<", size, message, value, size)
+        require(c, -size, "<=", value, message, value, size)
         return value % size
     if c.less_equal(0, value):
-        require(c, value, "<", size, message)
+        require(c, value, "<", size, message, value, size)
         return value
-    require(c, 0, "<=", value + size, message)
+    require(c, 0, "<=", value + size, message, value, size)
     return value + size
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from graphc.ir import collector
 from graphc.ir.function import Function
 from graphc.ir.passes.canonicalize import Canonicalize
 from graphc.ir.passes.cse import CommonSubexpressions
@@ -86,12 +87,13 @@ class PassPipeline:
 
     def run(self, function: Function, observers: Sequence[Observer] = ()) -> Function:
         """The function after all passes."""
-        for step in self.passes:
-            for observer in observers:
-                observer.before(step, function)
-            before, function = function, step.run(function)
-            for observer in observers:
-                observer.after(step, before, function)
+        with collector.held():
+            for step in self.passes:
+                for observer in observers:
+                    observer.before(step, function)
+                before, function = function, step.run(function)
+                for observer in observers:
+                    observer.after(step, before, function)
         return function
 
     def __str__(self) -> str:
@@ -183,11 +185,17 @@ class Dumping:
 
 @dataclass
 class Verifying:
-    """Observer: hold every function to the invariants (see `graphc.ir.verify`)."""
+    """Observer: hold every function to the invariants (see `graphc.ir.verify`), each once."""
+
+    _verified: Function | None = None
 
     def before(self, step: Pass, function: Function) -> None:
-        verify(function)
+        self._verify(function, "")
 
     def after(self, step: Pass, before: Function, after: Function) -> None:
-        if after is not before:
-            verify(after, f"after pass {step.name}")
+        self._verify(after, f"after pass {step.name}")
+
+    def _verify(self, function: Function, when: str) -> None:
+        if function is not self._verified:
+            verify(function, when)
+            self._verified = function

@@ -6,6 +6,8 @@ rewrite gives is tried again at once; rows are found by the type of the root.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -28,13 +30,18 @@ class _Rows:
     rows: tuple[tuple[Rewrite, frozenset[str]], ...]
     any_of: frozenset[str] | None
 
-    def candidates(self, op: Operation) -> list[Rewrite]:
+    def candidates(self, op: Operation) -> Sequence[Rewrite]:
         """The rows whose patterns may match, by the types of the producers alone."""
+        any_of = self.any_of
+        if any_of is not None:
+            for tensor in op.inputs:
+                if tensor.op.definition.name in any_of:
+                    break
+            else:
+                return ()
         if op.control_inputs or len(op.outputs) != 1:
-            return []
+            return ()
         producers = {t.op.definition.name for t in op.inputs}
-        if self.any_of is not None and producers.isdisjoint(self.any_of):
-            return []
         return [row for row, needed in self.rows if needed <= producers]
 
 
@@ -50,24 +57,28 @@ class Canonicalize:
 
     def run(self, function: Function) -> Function:
         wanted = self.only.split()
-        rows = [row for row in TABLES if not wanted or row.name in wanted]
+        rows = tuple([row for row in TABLES if not wanted or row.name in wanted])
         unknown = set(wanted) - {row.name for row in rows}
         if unknown:
             raise ValueError(f"unknown rewrites: {', '.join(sorted(unknown))}")
         return rewrite(function, rows)
 
 
-def rewrite(function: Function, rows: list[Rewrite]) -> Function:
+def rewrite(function: Function, rows: Sequence[Rewrite]) -> Function:
     """The function with these rewrites applied; the same function where none is."""
-    index = index_by_root(rows)
+    index = index_by_root(tuple(rows))
     environment = function.environment
-    if not any(_find(index, op, environment) for op in function.operations):
+    if not any(
+        _find(found, op, environment)
+        for op in function.operations
+        if (found := index.get(op.definition.name)) is not None
+    ):
         return function
     rebuild = Transfer(function)
     changed = False
     for op in function.operations:
         new = rebuild.copy(op)
-        if op.type in index:
+        if op.definition.name in index:
             outputs = _simplify(index, new, environment)
             if outputs is not None:
                 changed = True
@@ -75,7 +86,8 @@ def rewrite(function: Function, rows: list[Rewrite]) -> Function:
     return rebuild.finish() if changed else function
 
 
-def index_by_root(rows: list[Rewrite]) -> Index:
+@functools.lru_cache(maxsize=64)
+def index_by_root(rows: tuple[Rewrite, ...]) -> Index:
     """Rows by the operation type of their patterns' roots."""
     index: dict[str, list[Rewrite]] = {}
     for row in rows:
@@ -89,11 +101,8 @@ def _rows(rows: list[Rewrite]) -> _Rows:
     return _Rows(tuple(zip(rows, needs, strict=True)), any_of)
 
 
-def _find(index: Index, op: Operation, environment: ShapeEnvironment) -> bool:
+def _find(rows: _Rows, op: Operation, environment: ShapeEnvironment) -> bool:
     """Whether some row seems to apply (one that builds may still refuse)."""
-    rows = index.get(op.definition.name)
-    if rows is None:
-        return False
     for row in rows.candidates(op):
         match = row.match(op)
         if match is not None and _may_stand(row, match, environment):

@@ -46,9 +46,10 @@ def duplicates(operations: list[Operation]) -> dict[Operation, Operation]:
         inputs = op.inputs
         if stands_for:
             inputs = tuple([stands_for.get(t, t) for t in inputs])
-        if definition.commutative and len(inputs) > 1:
-            inputs = tuple(sorted(inputs, key=_place))
-        key = (definition, inputs, attribute_key(op.attrs) if op.attrs else ())
+        if definition.commutative and len(inputs) == 2 and _place(inputs[1]) < _place(inputs[0]):
+            inputs = inputs[::-1]
+        name, attrs = definition.name, op.attrs
+        key = (name, inputs, attribute_key(attrs)) if attrs else (name, inputs)
         original = known.setdefault(key, op)
         if original is op or not _same_types(op, original):
             continue

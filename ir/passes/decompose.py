@@ -34,7 +34,7 @@ class Decompose:
             return function
         rebuild = Transfer(function)
         for op in function.operations:
-            if self.is_composite(op):
+            if op.definition.decompose is not None and self.is_composite(op):
                 rebuild.replace(op, _Expansion(self, rebuild, op).run())
             else:
                 rebuild.copy(op)

@@ -34,12 +34,15 @@ class Fold:
         constants: dict[Tensor, np.ndarray] = {}
         folded: set[Operation] = set()
         for op in function.operations:
-            if op.type == "Const":
+            inputs = op.inputs
+            if inputs and inputs[0] not in constants:
+                continue
+            if op.definition.name == "Const":
                 constants[op.outputs[0]] = op.attrs["value"]
                 continue
-            if not all(t in constants for t in op.inputs) or not self._may_fold(op):
+            if not all(t in constants for t in inputs) or not self._may_fold(op):
                 continue
-            results = self._evaluate(op, [constants[t] for t in op.inputs])
+            results = self._evaluate(op, [constants[t] for t in inputs])
             if results is not None:
                 constants.update(zip(op.outputs, results, strict=True))
                 folded.add(op)

@@ -12,15 +12,17 @@ creation.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
+from graphc.ir import collector
 from graphc.ir.dims import UNKNOWN, Unknown
 from graphc.ir.errors import FailedPreconditionError, InvalidArgumentError, OpError
 from graphc.ir.function import Function, Parameter
-from graphc.ir.graph import Graph, Operation, Tensor
+from graphc.ir.graph import Graph, Operation, Tensor, TypeContext, infer
 from graphc.ir.shapes import ShapeEnvironment
 from graphc.ir.types import TensorType, shape_text
 
@@ -47,12 +49,13 @@ def resolve(
         InvalidArgumentError: a placeholder is not fed, or shapes do not fit together.
         FailedPreconditionError: a variable of unknown shape is read before it has a value.
     """
-    operations = slice_operations(fetches, targets, feeds)
-    resolver = _Resolver(feeds, variable_shape, size_tensors(operations, feeds))
-    for op in operations:
-        resolver.visit(op)
-    results = [resolver.fetch(tensor) for tensor in fetches]
-    return resolver.finish(name, results)
+    with collector.held():
+        operations = slice_operations(fetches, targets, feeds)
+        resolver = _Resolver(feeds, variable_shape, *size_tensors(operations))
+        for op in operations:
+            resolver.visit(op)
+        results = [resolver.fetch(tensor) for tensor in fetches]
+        return resolver.finish(name, results)
 
 
 def slice_operations(
@@ -64,31 +67,38 @@ def slice_operations(
     while pending:
         op = pending.pop()
         for tensor in op.inputs:
-            if tensor.op not in found and tensor not in feeds:
-                found.add(tensor.op)
-                pending.append(tensor.op)
+            producer = tensor.op
+            if producer not in found and tensor not in feeds:
+                found.add(producer)
+                pending.append(producer)
         for control in op.control_inputs:
             if control not in found and not (
                 control.outputs and all(t in feeds for t in control.outputs)
             ):
                 found.add(control)
                 pending.append(control)
-    return sorted(found, key=lambda op: op.number)
+    return sorted(found, key=attrgetter("number"))
 
 
-def size_tensors(operations: Sequence[Operation], feeds: Mapping[Tensor, Any]) -> set[Tensor]:
-    """The tensors that may flow into a shape: walked backwards from shape inputs."""
+def size_tensors(operations: Sequence[Operation]) -> tuple[set[Tensor], set[Tensor]]:
+    """The tensors that may flow into a shape, and among them those that type rules read whole.
+
+    The former are found by walking backwards from the latter, the shape inputs.
+    """
     wanted: set[Tensor] = set()
+    whole: set[Tensor] = set()
     for op in reversed(operations):
-        for index in op.definition.shape_inputs:
+        definition = op.definition
+        for index in definition.shape_inputs:
             if index < len(op.inputs):
+                whole.add(op.inputs[index])
                 wanted.add(op.inputs[index])
-        if op.definition.value is not None and any(t in wanted for t in op.outputs):
+        if definition.value is not None and not wanted.isdisjoint(op.outputs):
             unread = () if op.type not in _OF_SHAPES else op.inputs
             wanted.update(
                 t for t in op.inputs if (t.dtype.is_integer or t.dtype.is_bool) and t not in unread
             )
-    return wanted
+    return wanted, whole
 
 
 @dataclass
@@ -96,6 +106,7 @@ class _Resolver:
     feeds: Mapping[Tensor, np.ndarray]
     variable_shape: Callable[[str], tuple[int, ...] | None]
     sizes: set[Tensor]
+    whole: set[Tensor]
     body: Graph = field(init=False)
     tensors: dict[Tensor, Tensor] = field(default_factory=dict)
     parameters: list[Parameter] = field(default_factory=list)
@@ -145,8 +156,10 @@ class _Resolver:
             and array.dtype.kind in "iu"
             and array.ndim <= 1
             and array.size <= MOST_SIZES
-            and all(isinstance(d, int) for d in shape)
+            and (tensor in self.whole or all(isinstance(d, int) for d in shape))
         ):
+            for size in shape:
+                self.environment.constant(size)  # another length is another variant
             values = [self._new_symbol(int(v)) for v in array.ravel()]
             self.environment.mark_signed(values)
             attrs["_value"] = tuple(values)
@@ -177,32 +190,39 @@ class _Resolver:
 
     def visit(self, op: Operation) -> None:
         """Append what an operation of the user's graph means."""
-        if op.outputs and all(t in self.feeds for t in op.outputs):
-            self.after[op] = _NOTHING
+        outputs, feeds = op.outputs, self.feeds
+        is_fed = not feeds.keys().isdisjoint(outputs)
+        if is_fed and all(t in feeds for t in outputs):
             return
         seen = self._seen(op)
-        self.after[op] = seen
-        if op.type == "VariableV2":
-            self.aliases[op.outputs[0]] = op
+        if seen:
+            self.after[op] = seen
+        definition = op.definition
+        type = definition.name
+        if type == "VariableV2":
+            self.aliases[outputs[0]] = op
         elif op.attrs.get("_alias") and op.inputs[0] in self.aliases:
-            self.aliases[op.outputs[0]] = self.aliases[op.inputs[0]]
-        elif op.type == "Placeholder":
+            self.aliases[outputs[0]] = self.aliases[op.inputs[0]]
+        elif type == "Placeholder":
             raise missing_feed(op)
-        elif op.type == "IsVariableInitialized":
-            self.tensors[op.outputs[0]] = self._initialized(op, seen)
-        elif op.definition.update is not None:
+        elif type == "IsVariableInitialized":
+            self.tensors[outputs[0]] = self._initialized(op, seen)
+        elif definition.update is not None:
             self._write(op, seen)
-        elif op.outputs or op.definition.effect in ("host", "check"):
+        elif outputs or definition.effect in ("host", "check"):
             self._plain(op, seen)
-        for tensor in op.outputs:
-            if tensor in self.feeds:
-                self.aliases.pop(tensor, None)
+        if is_fed:
+            for tensor in outputs:
+                if tensor in feeds:
+                    self.aliases.pop(tensor, None)
 
     def _seen(self, op: Operation) -> dict[Operation, int]:
         """The writes an operation comes after, by variable (dicts are shared, never changed)."""
         result: dict[Operation, int] = _NOTHING
-        owned = False
         after = self.after
+        if not after:
+            return result  # nothing has been written so far
+        owned = False
         for ancestor in (*[t.op for t in op.inputs if t not in self.feeds], *op.control_inputs):
             other = after.get(ancestor, _NOTHING)
             if other is result or not other:
@@ -226,30 +246,53 @@ class _Resolver:
         return self.versions[variable][count - 1] if count else self._initial(variable, reader)
 
     def _plain(self, op: Operation, seen: dict[Operation, int]) -> None:
-        inputs = [self.value(t, seen, op) for t in op.inputs]
+        tensors, feeds = self.tensors, self.feeds
+        if self.aliases:
+            inputs = tuple([self.value(t, seen, op) for t in op.inputs])
+        else:
+            inputs = tuple([tensors[t] for t in op.inputs])
+        definition = op.definition
+        if definition.name in _FITTING:
+            given, like = inputs[0].type, inputs[1].type
+            if given is like or given == like:
+                tensors[op.outputs[0]] = inputs[0]
+                return
         attrs = op.attrs
-        if op.definition.effect == "random":
+        if definition.effect == "random":
             attrs = {**attrs, "_random": op.name}
         new = self._create(op, inputs, attrs)
-        self.tensors.update(
-            (old, fresh)
-            for old, fresh in zip(op.outputs, new.outputs, strict=True)
-            if old not in self.feeds
-        )
-        if op.definition.effect in ("host", "check"):
+        if len(new.outputs) == 1:  # then it is not fed, or nobody would have asked for it
+            tensors[op.outputs[0]] = new.outputs[0]
+        else:
+            for old, fresh in zip(op.outputs, new.outputs, strict=True):
+                if old not in feeds:
+                    tensors[old] = fresh
+        if definition.effect in ("host", "check"):
             self.effects.append(new)
 
-    def _create(self, op: Operation, inputs: list[Tensor], attrs: dict[str, Any]) -> Operation:
+    def _create(
+        self, op: Operation, inputs: tuple[Tensor, ...], attrs: dict[str, Any]
+    ) -> Operation:
+        """Append the operation over new inputs; its type rule runs again, with all sizes known."""
+        definition, body = op.definition, self.body
+        guards = self.environment.guards
+        known = len(guards)
+        context = TypeContext(definition, inputs, attrs, self.environment, body.value_of)
         try:
-            new = self.body.create(op.type, inputs, attrs, source=op.source)
+            types = infer(definition, context)
         except OpError as error:
             if error.op is not None:
                 raise
             raise type(error)(None, op, error.message) from None
         except (ValueError, TypeError) as error:
             raise InvalidArgumentError(None, op, str(error)) from None
-        new.name, new.role, new.device = op.name, op.role, op.device
-        return new
+        if len(guards) > known:
+            guards[known:] = [replace(guard, op=op) for guard in guards[known:]]
+        return body.append(
+            Operation(
+                body, definition, op.name, inputs, attrs, types, (), op.source, op.role, op.device
+            )
+        )
 
     def _initialized(self, op: Operation, seen: dict[Operation, int]) -> Tensor:
         variable = self.aliases[op.inputs[0]]
@@ -317,8 +360,9 @@ class _Resolver:
                 hints = tuple(self.environment.hint(d) for d in actual)
                 raise InvalidArgumentError(
                     None, op,
-                    f"{op.type} requires shapes of both tensors to match: variable '{variable.name}' "
-                    f"has shape {shape_text(declared)}, its new value {shape_text(hints)}",
+                    f"{op.type} requires shapes of both tensors to match: variable "
+                    f"'{variable.name}' has shape {shape_text(declared)}, its new value "
+                    f"{shape_text(hints)}",
                 )  # fmt: skip
 
     # -- results
@@ -335,9 +379,11 @@ class _Resolver:
         sizes = tuple((s, tensor, element) for s, (tensor, element) in environment.dynamic.items())
         if environment.has_substitutions:
             self._canonicalize()
-        used = {t for op in self.body.operations for t in op.inputs}
-        used.update(results, (t for _, t in updates), (t for _, t, _ in sizes))
-        parameters = tuple(p for p in self.parameters if p.kind == "feed" or p.tensor in used)
+        parameters = tuple(self.parameters)
+        if any(p.kind != "feed" for p in parameters):
+            used = {t for op in self.body.operations for t in op.inputs}
+            used.update(results, (t for _, t in updates), (t for _, t, _ in sizes))
+            parameters = tuple(p for p in parameters if p.kind == "feed" or p.tensor in used)
         dropped = {p.tensor.op for p in self.parameters} - {p.tensor.op for p in parameters}
         if dropped:
             self.body.operations = [op for op in self.body.operations if op not in dropped]
@@ -365,6 +411,8 @@ class _Resolver:
 # These work out sizes from their input's type, not from what it holds.
 _OF_SHAPES = frozenset({"Shape", "ShapeN", "Size", "Rank"})
 _NOTHING: dict[Operation, int] = {}
+# These give their first operand where it has the type of the second: nothing is to be done then.
+_FITTING = frozenset({"SumToShapeOf", "BroadcastToShapeOf", "ReshapeToShapeOf"})
 
 
 def uninitialized(variable: Operation) -> FailedPreconditionError:

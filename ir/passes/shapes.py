@@ -52,7 +52,10 @@ class Shapes:
 
 def _values(op: Operation) -> list[np.ndarray] | None:
     """The values of all outputs where every element is a number that fits, or a size."""
-    if op.definition.effect != "pure" or not all(t.dtype.is_integer for t in op.outputs):
+    for tensor in op.outputs:
+        if not tensor.type.dtype.is_integer:
+            return None
+    if op.definition.effect != "pure":
         return None
     values = []
     for tensor in op.outputs:

@@ -26,7 +26,7 @@ class Transfer(Rebuild):
 
     def copy(self, op: Operation, inputs: Sequence[Tensor] | None = None) -> Operation:
         new = super().copy(op, inputs)
-        if op in self._sizes:
+        if self._sizes and op in self._sizes:
             self._keep(op)
         return new
 

@@ -1,12 +1,14 @@
 """Building kernels by hand, running them natively, and running them slowly in Python.
 
-`interpret` is the meaning of the kernel IR, point by point, with NumPy scalars: the oracle that native
-code is held to.
+`interpret` is the meaning of the kernel IR, point by point, with NumPy scalars: the oracle that
+native code is held to.
 """
 
 from __future__ import annotations
 
+import ctypes
 import itertools
+import mmap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -118,7 +120,15 @@ class Kit:
             for s in self.stages
         )
         return Kernel(
-            tuple(self.buffers), self.dims, tuple(self.axes), outer, stages, None, vector, None, title
+            tuple(self.buffers),
+            self.dims,
+            tuple(self.axes),
+            outer,
+            stages,
+            None,
+            vector,
+            None,
+            title,
         )
 
 
@@ -133,9 +143,11 @@ def run(
 ) -> Frame:
     """Run `kernel` over its whole range; returns the frame, with what failed.
 
-    Every array is passed through a copy between guard bytes, which must survive.
+    Every array is passed as a copy beside a page that cannot be touched: an access out of bounds
+    ends the process.
     """
-    guarded = [_Guarded(array) for array in arrays]
+    odd = int(kernel.key, 16)
+    guarded = [_Guarded(array, bool(odd >> number & 1)) for number, array in enumerate(arrays)]
     slots = list(range(len(arrays))) + list(range(len(dims)))
     frame = Frame(
         np.array([g.address for g in guarded] + [0], np.int64),
@@ -154,20 +166,34 @@ def run(
 
 
 class _Guarded:
-    """A copy of an array that starts at an odd element of a larger block and ends before its end."""
+    """A copy of an array next to a page that nobody may touch: behind it, or (every second time)
+    before it. On the other side there are bytes that must survive."""
 
-    def __init__(self, array: np.ndarray) -> None:
+    PAGE = 4096
+
+    def __init__(self, array: np.ndarray, before: bool) -> None:
         size = array.nbytes
-        self.block = np.full(size + 256, 0xA5, np.uint8)
+        pages = -(-size // self.PAGE) + 3
+        self.memory = mmap.mmap(-1, pages * self.PAGE)
+        self.block = np.frombuffer(self.memory, np.uint8)
+        self.block[:] = 0xA5
         base = address_of(self.block)
-        self.start = 64 + (-(base + 64)) % 64 + array.itemsize
-        self.array = np.frombuffer(self.block.data, array.dtype, array.size, self.start)
+        self.guard = base if before else base + (pages - 1) * self.PAGE
+        self.start = self.PAGE if before else (pages - 1) * self.PAGE - size
+        self.array = np.frombuffer(self.memory, array.dtype, array.size, self.start)
         self.array = self.array.reshape(array.shape)
         self.array[...] = array
         self.end = self.start + size
         self.address = base + self.start
+        self._protect(0)
+
+    def _protect(self, flags: int) -> None:
+        libc = ctypes.CDLL(None)
+        result = libc.mprotect(ctypes.c_void_p(self.guard), ctypes.c_size_t(self.PAGE), flags)
+        assert result == 0
 
     def check(self) -> None:
+        self._protect(mmap.PROT_READ | mmap.PROT_WRITE)
         assert (self.block[: self.start] == 0xA5).all(), "written before the buffer"
         assert (self.block[self.end :] == 0xA5).all(), "written behind the buffer"
 
@@ -259,7 +285,9 @@ class _Interpreter:
             value = scalar(store.mode, dtype, [array[index], value], None)
         array[index] = value
 
-    def instruction(self, i: Instruction, axes: Mapping[int, int], values: Mapping[int, Any]) -> Any:
+    def instruction(
+        self, i: Instruction, axes: Mapping[int, int], values: Mapping[int, Any]
+    ) -> Any:
         args = [values[a] for a in i.args]
         match i.op:
             case "load":
@@ -362,26 +390,46 @@ def _integer(op: str, dtype: DType, args: list[int], fail: tuple[Failure, int] |
         return 0
     bits = dtype.size * 8
     match op:
-        case "add": return x + y
-        case "sub": return x - y
-        case "mul": return x * y
-        case "div": return abs(x) // abs(y) * (1 if (x < 0) == (y < 0) else -1)
-        case "rem": return abs(x) % abs(y) * (-1 if x < 0 else 1)
-        case "floordiv": return x // y
-        case "floormod": return x % y
-        case "pow": return pow(x, y, 1 << bits)
-        case "max": return max(x, y)
-        case "min": return min(x, y)
-        case "neg": return -x
-        case "abs": return abs(x)
-        case "sign": return (x > 0) - (x < 0)
-        case "and": return x & y
-        case "or": return x | y
-        case "xor": return x ^ y
-        case "not": return ~x
-        case "shl": return x << (y & (bits - 1))
-        case "shr": return x >> (y & (bits - 1))
-        case "mulhi": return x * y >> 32
+        case "add":
+            return x + y
+        case "sub":
+            return x - y
+        case "mul":
+            return x * y
+        case "div":
+            return abs(x) // abs(y) * (1 if (x < 0) == (y < 0) else -1)
+        case "rem":
+            return abs(x) % abs(y) * (-1 if x < 0 else 1)
+        case "floordiv":
+            return x // y
+        case "floormod":
+            return x % y
+        case "pow":
+            return pow(x, y, 1 << bits)
+        case "max":
+            return max(x, y)
+        case "min":
+            return min(x, y)
+        case "neg":
+            return -x
+        case "abs":
+            return abs(x)
+        case "sign":
+            return (x > 0) - (x < 0)
+        case "and":
+            return x & y
+        case "or":
+            return x | y
+        case "xor":
+            return x ^ y
+        case "not":
+            return ~x
+        case "shl":
+            return x << (y & (bits - 1))
+        case "shr":
+            return x >> (y & (bits - 1))
+        case "mulhi":
+            return x * y >> 32
     raise AssertionError(op)  # fmt: skip
 
 
@@ -407,7 +455,9 @@ def fold(reduce: Reduce, values: list[Any], dtype: DType) -> Any:
             return np.bool_(all(values))
     array = np.array(values, dtype.numpy)
     if reduce.kind.startswith("arg"):
-        return np.int64((np.argmax if reduce.kind == "argmax" else np.argmin)(array) if values else 0)
+        return np.int64(
+            (np.argmax if reduce.kind == "argmax" else np.argmin)(array) if values else 0
+        )
     if not values:
         low, high = (-np.inf, np.inf) if dtype.is_floating else (dtype.min, dtype.max)
         return kind(low if reduce.kind == "max" else high)
@@ -421,7 +471,9 @@ def compare(
     dims: Sequence[int] = (),
     rtol: float = 1e-6,
 ) -> list[np.ndarray]:
-    """Run natively and by the oracle; every buffer and what failed must agree. Returns native arrays."""
+    """Run natively and by the oracle; every buffer and what failed must agree. Returns native
+    arrays.
+    """
     native, slow = [a.copy() for a in arrays], [a.copy() for a in arrays]
     frame = run(target, kernel, native, dims)
     failure = interpret(kernel, slow, dims)

@@ -8,6 +8,7 @@ import mmap
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -158,6 +159,34 @@ def values(rng: np.random.Generator, dtype: DType, *shape: int) -> np.ndarray:
     return rng.integers(low, 100, shape).astype(dtype.numpy)
 
 
+@dataclass(frozen=True)
+class Operands:
+    """Random operands of one shape, their product in float64, and how far off it may be."""
+
+    a: np.ndarray
+    b: np.ndarray
+    bias: np.ndarray
+    w: np.ndarray
+    total: np.ndarray
+    bound: np.ndarray
+
+
+@cache
+def operands(m: int, n: int, k: int, dtype: DType) -> Operands:
+    rng = np.random.default_rng(m * 1000003 + n * 1009 + k)
+    a, b = values(rng, dtype, m, k), values(rng, dtype, k, n)
+    bias, w = values(rng, dtype, n), values(rng, dtype, m, n)
+    if not dtype.is_floating:
+        with np.errstate(over="ignore"):
+            return Operands(a, b, bias, w, a @ b, np.zeros((m, n)))
+    # einsum, not BLAS: its threads are slow to come together on a busy machine
+    wide, long = a.astype(float), b.astype(float)
+    total = np.einsum("mk,kn->mn", wide, long)
+    size = np.einsum("mk,kn->mn", np.abs(wide), np.abs(long)) + 4
+    eps = np.finfo(dtype.numpy).eps
+    return Operands(a, b, bias, w, total, eps * (k / 4 + 8) * size)
+
+
 @dataclass
 class Case:
     """Operands of an unbatched product with what is expected of each result."""
@@ -172,27 +201,32 @@ class Case:
     transposed_out: bool = False
 
     def __post_init__(self) -> None:
-        rng = np.random.default_rng(self.m * 1000003 + self.n * 1009 + self.k)
-        dtype = self.dtype
-        self.a, self.b = values(rng, dtype, self.m, self.k), values(rng, dtype, self.k, self.n)
-        self.bias, self.w = values(rng, dtype, self.n), values(rng, dtype, self.m, self.n)
+        self.operands = operands(self.m, self.n, self.k, self.dtype)
         self.kernel, self.dims = product(
-            self.m, self.n, self.k, self.form, self.run_time, dtype, self.name, self.transposed_out
+            self.m,
+            self.n,
+            self.k,
+            self.form,
+            self.run_time,
+            self.dtype,
+            self.name,
+            self.transposed_out,
         )
 
     def arrays(self) -> list[np.ndarray]:
         """Fresh buffers, results filled with what must not stay."""
-        a = np.ascontiguousarray(self.a.T) if self.form[0] == "t" else self.a
-        b = np.ascontiguousarray(self.b.T) if self.form[1] == "t" else self.b
+        given = self.operands
+        a = np.ascontiguousarray(given.a.T) if self.form[0] == "t" else given.a
+        b = np.ascontiguousarray(given.b.T) if self.form[1] == "t" else given.b
         shape = (self.n, self.m) if self.transposed_out else (self.m, self.n)
         out = np.full(shape, 77, self.dtype.numpy)
         match self.name:
             case "plain":
                 return [a, b, out]
             case "bias_relu":
-                return [a, b, out, out.copy(), self.bias]
+                return [a, b, out, out.copy(), given.bias]
             case _:
-                return [a, b, self.w.copy()]
+                return [a, b, given.w.copy()]
 
     def run(
         self, target: CpuTarget, ranges: Sequence[tuple[int, int]] | None = None
@@ -203,25 +237,21 @@ class Case:
         return [r.T if self.transposed_out else r for r in results]
 
     def check(self, target: CpuTarget) -> None:
-        results = self.run(target)
-        if not self.dtype.is_floating:
-            with np.errstate(over="ignore"):
-                expected = self.a @ self.b
-            np.testing.assert_array_equal(results[0], expected)
-            return
-        a, b = self.a.astype(float), self.b.astype(float)
-        total = a @ b
-        match self.name:
-            case "plain":
-                expected = [total]
-            case "bias_relu":
-                expected = [np.maximum(total + self.bias, 0), total]
-            case _:
-                expected = [self.w - 0.5 * total]
-        eps = np.finfo(self.dtype.numpy).eps
-        bound = eps * (self.k / 4 + 8) * (np.abs(a) @ np.abs(b) + 4)
-        for result, wanted in zip(results, expected, strict=True):
-            assert np.all(np.abs(result - wanted) <= bound), (self, np.abs(result - wanted).max())
+        given = self.operands
+        expected = {
+            "plain": [given.total],
+            "bias_relu": [np.maximum(given.total + given.bias, 0), given.total],
+            "update": [given.w - 0.5 * given.total],
+        }[self.name]
+        for result, wanted in zip(self.run(target), expected, strict=True):
+            assert np.all(np.abs(result - wanted) <= given.bound), (self, result, wanted)
+
+
+def check_all(target: CpuTarget, cases: Sequence[Case]) -> None:
+    """Check the cases; compiling them together is much faster than one by one."""
+    target.compile_many(case.kernel for case in cases)
+    for case in cases:
+        case.check(target)
 
 
 # -- shapes and layouts
@@ -240,10 +270,7 @@ SHAPES = (
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", ["plain", "bias_relu"])
 def test_constant_sizes(target: CpuTarget, form: str, name: str) -> None:
-    cases = [Case(*shape, form, "", float32, name) for shape in SHAPES]
-    target.compile_many(case.kernel for case in cases)
-    for case in cases:
-        case.check(target)
+    check_all(target, [Case(*shape, form, "", float32, name) for shape in SHAPES])
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -268,18 +295,19 @@ def test_some_sizes_at_run_time(target: CpuTarget, form: str, run_time: str) -> 
 @pytest.mark.parametrize("run_time", ["", "mnk"])
 @pytest.mark.parametrize("form", FORMS)
 def test_empty(target: CpuTarget, form: str, run_time: str) -> None:
-    for shape in ((0, 5, 7), (5, 0, 7), (13, 21, 0), (1, 21, 0), (13, 1, 0), (0, 0, 0)):
-        for name in ("plain", "bias_relu"):
-            Case(*shape, form, run_time, float32, name).check(target)
+    shapes = (0, 5, 7), (5, 0, 7), (13, 21, 0), (1, 21, 0), (13, 1, 0), (0, 0, 0)
+    names = "plain", "bias_relu"
+    pairs = itertools.product(shapes, names)
+    check_all(target, [Case(*shape, form, run_time, float32, name) for shape, name in pairs])
 
 
 @pytest.mark.parametrize("run_time", ["", "mnk"])
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("dtype", [float32, float64], ids=str)
 def test_one_row_or_column(target: CpuTarget, form: str, run_time: str, dtype: DType) -> None:
-    for shape in ((1, 77, 50), (61, 1, 45), (1, 1, 37), (1, 5000, 9), (4500, 1, 9), (1, 16, 64)):
-        for name in ("plain", "bias_relu"):
-            Case(*shape, form, run_time, dtype, name).check(target)
+    shapes = (1, 77, 50), (61, 1, 45), (1, 1, 37), (1, 5000, 9), (4500, 1, 9), (1, 16, 64)
+    pairs = itertools.product(shapes, ("plain", "bias_relu"))
+    check_all(target, [Case(*shape, form, run_time, dtype, name) for shape, name in pairs])
 
 
 @pytest.mark.parametrize("run_time", ["", "mnk"])
@@ -287,9 +315,9 @@ def test_one_row_or_column(target: CpuTarget, form: str, run_time: str, dtype: D
 @pytest.mark.parametrize("dtype", [float32, float64], ids=str)
 def test_long_k(target: CpuTarget, form: str, run_time: str, dtype: DType) -> None:
     """Stretches of k with partial sums, in the output or in scratch."""
-    for shape in ((20, 37, 4500), (190, 300, 700), (7, 16, 2049)):
-        for name in ("plain", "update"):
-            Case(*shape, form, run_time, dtype, name).check(target)
+    shapes = (20, 37, 4500), (190, 300, 700), (7, 16, 2049)
+    pairs = itertools.product(shapes, ("plain", "bias_relu", "update"))
+    check_all(target, [Case(*shape, form, run_time, dtype, name) for shape, name in pairs])
 
 
 def test_many_rows(target: CpuTarget) -> None:
@@ -302,18 +330,17 @@ def test_many_rows(target: CpuTarget) -> None:
 @pytest.mark.parametrize("name", ["int8", "uint8", "int16", "int32", "int64"])
 def test_integers_wrap(target: CpuTarget, name: str) -> None:
     dtype = as_dtype(name)
-    for form in FORMS:
-        Case(33, 37, 29, form, "", dtype).check(target)
-    Case(14, 70, 50, "nt", "mnk", dtype).check(target)
-    for shape in ((1, 77, 50), (61, 1, 45)):
-        Case(*shape, "nn", "", dtype).check(target)
+    cases = [Case(33, 37, 29, form, "", dtype) for form in FORMS]
+    cases += [Case(*shape, "nn", "", dtype) for shape in ((1, 77, 50), (61, 1, 45))]
+    check_all(target, [*cases, Case(14, 70, 50, "nt", "mnk", dtype)])
 
 
 def test_transposed_output_and_update_in_place(target: CpuTarget) -> None:
-    for form in FORMS:
-        for run_time in ("", "mnk"):
-            Case(33, 37, 29, form, run_time, float32, "plain", True).check(target)
-            Case(33, 37, 29, form, run_time, float32, "update").check(target)
+    cases = []
+    for form, run_time in itertools.product(FORMS, ("", "mnk")):
+        cases.append(Case(33, 37, 29, form, run_time, float32, "plain", True))
+        cases.append(Case(33, 37, 29, form, run_time, float32, "update"))
+    check_all(target, cases)
 
 
 def test_operands_with_gaps(target: CpuTarget) -> None:
@@ -385,8 +412,9 @@ def test_batches_broadcast(target: CpuTarget, run_time: str, shape: tuple[int, i
 def test_same_bits_for_any_split(target: CpuTarget, form: str, run_time: str) -> None:
     shapes = (101, 50, 33), (61, 40, 600), (40, 17, 2100), (101, 1, 77), (1, 90, 70), (30, 16, 0)
     for shape in shapes:
-        for name in ("plain", "bias_relu"):
-            case = Case(*shape, form, run_time, float32, name)
+        cases = [Case(*shape, form, run_time, float32, name) for name in ("plain", "bias_relu")]
+        target.compile_many(case.kernel for case in cases)
+        for case in cases:
             m = shape[0]
             whole = case.run(target)
             for cuts in ((m // 2,), (1, m - 1), tuple(range(0, m, 7)), (m // 3, m // 3)):
@@ -436,11 +464,11 @@ def test_tiles_of_other_processors(monkeypatch: pytest.MonkeyPatch, vectors: int
 
     monkeypatch.setattr(writer, "register_tile", other)
     target = CpuTarget(disk=None)
+    cases = [Case(7, 100, 4200), Case(13, 101, 70, "tt", "mnk", float32, "bias_relu")]
     for shape in ((20, 48, 30), (13, 100, 30), (1, 45, 30)):
-        Case(*shape, "nn", "", float32, "bias_relu").check(target)
-        Case(*shape, "tt", "", float64, "bias_relu").check(target)
-    Case(7, 100, 4200).check(target)
-    Case(13, 101, 70, "tt", "mnk", float32, "bias_relu").check(target)
+        cases.append(Case(*shape, "nn", "", float32, "bias_relu"))
+        cases.append(Case(*shape, "tt", "", float64, "bias_relu"))
+    check_all(target, cases)
 
 
 def test_without_vector_extensions() -> None:
@@ -450,10 +478,13 @@ def test_without_vector_extensions() -> None:
         pytest.skip("not an x86 processor")
     target = CpuTarget(Features(host.triple, "x86-64", "+sse2"), disk=None)
     for form in FORMS:
-        Case(21, 37, 29, form, "", float32, "bias_relu").check(target)
-        Case(21, 37, 29, form, "mnk", float64, "plain").check(target)
-        Case(1, 37, 29, form, "mnk", float32, "bias_relu").check(target)
-        Case(37, 1, 29, form, "", float32, "bias_relu").check(target)
+        cases = [
+            Case(21, 37, 29, form, "", float32, "bias_relu"),
+            Case(21, 37, 29, form, "mnk", float64, "plain"),
+            Case(1, 37, 29, form, "mnk", float32, "bias_relu"),
+            Case(37, 1, 29, form, "", float32, "bias_relu"),
+        ]
+        check_all(target, cases)
 
 
 PROCESSORS = {

@@ -68,7 +68,9 @@ def test_dimension_arithmetic(target: CpuTarget) -> None:
     assert list(frame.dims[10:15]) == [0, 0, 64, 0, -4]
 
 
-@pytest.mark.parametrize(("op", "x", "y"), [(1, BIG, BIG), (3, BIG, 2), (2, -BIG * 2, 1), (12, 2**63 - 2, 64)])
+@pytest.mark.parametrize(
+    ("op", "x", "y"), [(1, BIG, BIG), (3, BIG, 2), (2, -BIG * 2, 1), (12, 2**63 - 2, 64)]
+)
 def test_overflow(target: CpuTarget, op: int, x: int, y: int) -> None:
     frame = frame_of(target)
     second = y if op == 12 else 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -92,7 +94,8 @@ ARITHMETIC = [
     (op, dtype)
     for dtype in NUMERIC
     for op in (
-        "add", "sub", "mul", "max", "min", "neg", "abs", "sign", "div", "rem", "floordiv", "floormod",
+        "add", "sub", "mul", "max", "min", "neg", "abs", "sign",
+        "div", "rem", "floordiv", "floormod",
     )
 ]  # fmt: skip
 
@@ -117,7 +120,9 @@ def test_arithmetic(
         xs[-1][2:8] = [np.nan, 1.0, -0.0, 0.0, np.inf, -2.0]
         if op == "floordiv":
             xs[1][:20] = np.abs(xs[1][:20]) + 1
-    compare(target, kernel, [*xs, np.zeros_like(xs[0])], [83], rtol=1e-6 if dtype == float32 else 1e-13)
+    compare(
+        target, kernel, [*xs, np.zeros_like(xs[0])], [83], rtol=1e-6 if dtype == float32 else 1e-13
+    )
 
 
 @pytest.mark.parametrize("dtype", INTS, ids=str)
@@ -150,6 +155,20 @@ def test_conversions(target: CpuTarget, rng: np.random.Generator, source: DType)
     for goal in COMPUTED:
         kernel = elementwise("convert", source, goal, 1)
         compare(target, kernel, [x, np.zeros(53, goal.numpy)], [53])
+
+
+def test_maximum_with_constants(target: CpuTarget) -> None:
+    """Relu and clipping: one instruction, but NaN stays."""
+    x = np.array([np.nan, -np.inf, -1, -0.0, 0.0, 0.3, 7, np.inf] * 3, np.float32)
+    for op, constant in (("max", 0.0), ("min", 6.0), ("max", np.nan), ("min", -np.inf)):
+        for swapped in (False, True):
+            kit = Kit()
+            i = kit.axis(kit.dim())
+            a, b = kit.buffer(float32), kit.buffer(float32, "out")
+            kit.stage()
+            args = kit.load(a, {i: 1}), kit.const(constant, float32)
+            kit.store(b, {i: 1}, kit.op(op, float32, *(args[::-1] if swapped else args)))
+            compare(target, kit.kernel(1, 0), [x, np.zeros_like(x)], [x.size])
 
 
 def test_bitcast_and_rounding(target: CpuTarget, rng: np.random.Generator) -> None:
@@ -288,7 +307,11 @@ def test_gather_records_the_first_bad_index(
             assert (frame.code, frame.op, frame.operands) == (CODES["INDEX"], 42, (rows, rows))
             compare(target, kernel, arrays, [rows, columns, n])
     # no rows at all: every index fails and nothing may be read
-    arrays = [np.array([0, 5], np.int32), np.zeros((0, 33), np.float32), np.ones((2, 33), np.float32)]
+    arrays = [
+        np.array([0, 5], np.int32),
+        np.zeros((0, 33), np.float32),
+        np.ones((2, 33), np.float32),
+    ]
     compare(target, kernel, arrays, [0, 33, 2])
 
 
@@ -357,7 +380,9 @@ KINDS = ("sum", "prod", "max", "min", "argmax", "argmin")
 
 
 def reduction(kind: str, dtype: DType, form: str) -> Kernel:
-    """A fold of x[a, b] over rows ("inner"), columns ("outer"), or both ("full"), 16 lanes or scalar."""
+    """A fold of x[a, b] over rows ("inner"), columns ("outer"), or both ("full"), 16 lanes or
+    scalar.
+    """
     kit = Kit()
     m, n = kit.dim(), kit.dim()
     result = int64 if kind.startswith("arg") else dtype
@@ -446,7 +471,9 @@ def test_column_sums_of_all_widths(target: CpuTarget, rng: np.random.Generator) 
         np.testing.assert_allclose(y, x.sum(0, dtype=np.float64), rtol=1e-5, atol=1e-5)
 
 
-def test_splitting_the_outer_axis_changes_no_bit(target: CpuTarget, rng: np.random.Generator) -> None:
+def test_splitting_the_outer_axis_changes_no_bit(
+    target: CpuTarget, rng: np.random.Generator
+) -> None:
     """Threads take ranges of axis 0: any split must give the same bits."""
     from graphc.codegen.cpu.driver import Frame, address_of
 
@@ -458,10 +485,12 @@ def test_splitting_the_outer_axis_changes_no_bit(target: CpuTarget, rng: np.rand
         for cuts in ((0, size), (0, 1, size), (0, 5, 7, 8, size)):
             y = np.zeros(size, np.float32)
             frame = Frame(
-                np.array([address_of(x), address_of(y)], np.int64), np.array([m, n], np.int64), target
+                np.array([address_of(x), address_of(y)], np.int64),
+                np.array([m, n], np.int64),
+                target,
             )
             words = np.array([0, 1, 0, 1], np.int64)
-            for begin, end in zip(cuts, cuts[1:], strict=False):
+            for begin, end in itertools.pairwise(cuts):
                 target.compile(kernel)(frame.address, address_of(words), begin, end)
             results.append(y.view(np.int32).copy())
         assert all(np.array_equal(r, results[0]) for r in results)

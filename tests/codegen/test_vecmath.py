@@ -101,9 +101,8 @@ def samples(dtype: DType, count: int = 4000) -> np.ndarray:
     info = np.finfo(kind)
     tiny = [info.max, info.min, info.tiny, -info.tiny, info.smallest_subnormal, info.tiny / 3]
     bits = rng.integers(0, 2**63, count, dtype=np.uint64) << np.uint64(1)
-    random_bits = (bits >> np.uint64(32)).astype(np.uint32).view(np.float32) if dtype == float32 else (
-        bits.view(np.float64)
-    )  # fmt: skip
+    narrow = (bits >> np.uint64(32)).astype(np.uint32).view(np.float32)
+    random_bits = narrow if dtype == float32 else bits.view(np.float64)
     parts = [
         EDGES, tiny, random_bits, rng.normal(size=count) * 3, rng.uniform(-1, 1, count),
         rng.uniform(-110, 110, count), 1 + rng.uniform(-0.01, 0.01, count),
@@ -149,7 +148,9 @@ def test_accuracy(target: CpuTarget, op: str, dtype: DType) -> None:
 @pytest.mark.parametrize("op", ["sin", "cos", "tan"])
 def test_zeros_of_sine_and_huge_arguments(target: CpuTarget, op: str, dtype: DType) -> None:
     rng = np.random.default_rng(1)
-    half_turns = np.arange(1, 20000) * (np.longdouble(np.pi) / 2 + np.longdouble(6.123233995736766e-17))
+    half_turns = np.arange(1, 20000) * (
+        np.longdouble(np.pi) / 2 + np.longdouble(6.123233995736766e-17)
+    )
     powers = 2.0 ** rng.uniform(10, 127 if dtype == float32 else 1023, 3000)
     x = np.concatenate([half_turns, powers, -powers]).astype(dtype.numpy)
     x = np.concatenate([x, np.nextafter(x, dtype.numpy.type(0))])

@@ -16,6 +16,7 @@ import graphc as tf
 
 errors = tf.errors
 HERE = "test_misuse.py:"
+Errors = type[BaseException] | tuple[type[BaseException], ...]
 
 
 @dataclass
@@ -36,14 +37,14 @@ class Given:
 class Case:
     name: str
     program: Callable[[Given], object]
-    error: type[BaseException]
+    error: Errors
     texts: tuple[str, ...]
 
 
 CASES: list[Case] = []
 
 
-def case(error: type[BaseException], *texts: str) -> Callable[[Any], Any]:
+def case(error: Errors, *texts: str) -> Callable[[Any], Any]:
     def add(program: Callable[[Given], object]) -> Callable[[Given], object]:
         CASES.append(Case(program.__name__, program, error, texts))
         return program
@@ -321,7 +322,7 @@ def assign_of_another_shape_at_run_time(g: Given) -> object:
     return g.sess.run(g.v.assign(u), {u: np.ones((1, 4))})
 
 
-@case((TypeError, ValueError), HERE, "float32", "float64")  # type: ignore[arg-type]
+@case((TypeError, ValueError), HERE, "float32", "float64")
 def assign_of_another_dtype(g: Given) -> object:
     return g.v.assign(tf.constant([1.0, 2.0], tf.float64))
 
@@ -416,7 +417,7 @@ def unfitting_shapes_added_at_run_time(g: Given) -> object:
     return g.sess.run(a + b, {a: np.ones(2), b: np.ones(3)})
 
 
-@case((TypeError, ValueError), HERE, "float32", "int32", "tf.cast")  # type: ignore[arg-type]
+@case((TypeError, ValueError), HERE, "float32", "int32", "tf.cast")
 def mixed_dtypes(g: Given) -> object:
     return tf.add(g.x, g.n)
 

@@ -85,10 +85,10 @@ def test_names_that_are_missing_say_so() -> None:
 
 
 def test_importing_is_cheap(tmp_path: Path) -> None:
-    """Neither compilers nor graph libraries are loaded; the limit is 0.25 s on a quiet machine."""
+    """No compiler or graph library is loaded. In processor seconds: other tests run as well."""
     program = (
-        "import time, sys; begin = time.perf_counter(); import graphc; "
-        "took = time.perf_counter() - begin; "
+        "import time, sys; begin = time.process_time(); import graphc; "
+        "took = time.process_time() - begin; "
         "heavy = {'llvmlite', 'numba', 'networkx', 'typer', 'rich', 'hypothesis'} & "
         "set(sys.modules); "
         "print(took); assert not heavy, heavy"

@@ -161,3 +161,23 @@ def test_tensors_of_another_graph_are_refused() -> None:
     x, y = placeholder(Graph(), (3,)), placeholder(Graph(), (3,))
     with pytest.raises(ValueError, match="another graph"):
         gradients(y, x)
+
+
+def test_cotangents_that_nobody_wants_are_not_built() -> None:
+    graph = Graph()
+    x = placeholder(graph, (2, 3))
+    y = x * graph.constant(np.full((2, 3), 2.0, np.float32)) - graph.constant(np.float32(1))
+    before = len(graph.operations)
+    gradients(y, x)
+    made = [op.type for op in graph.operations[before:]]
+    assert made == ["OnesLike", "Mul"]
+
+
+def test_a_function_of_its_result_differentiates_into_one_operation() -> None:
+    graph = Graph()
+    x = placeholder(graph, (2, 3))
+    before = len(graph.operations)
+    gradients(graph.op("Tanh", x), x)
+    made = [(op.type, op.name) for op in graph.operations[before + 1 :]]
+    assert made[-1] == ("TanhGrad", "gradients/Tanh_grad/TanhGrad")
+    assert len(made) == 2

@@ -1,7 +1,7 @@
 """Every operation, sample and dtype on the CPU target, against the references.
 
-Sizes are symbols here, so what is tested is the code that serves every size. Each case runs alone and
-once more with every fusion switched on around it (the case is fed through an identity that fuses).
+Sizes are symbols here, so what is tested is the code that serves every size. The first cases run
+once more as they stand, with only what lowering needs.
 """
 
 import numpy as np

@@ -47,7 +47,11 @@ def test_moving_average_after_a_train_step_sees_new_values(session) -> None:
 
 def test_unordered_writes_are_all_applied(session) -> None:
     v = tf.Variable([1.0, 2.0])
-    writes = [tf.assign_add(v, [1.0, 1.0]), tf.assign_sub(v, [3.0, 0.0]), tf.assign_add(v, [0.5, 0.5])]
+    writes = [
+        tf.assign_add(v, [1.0, 1.0]),
+        tf.assign_sub(v, [3.0, 0.0]),
+        tf.assign_add(v, [0.5, 0.5]),
+    ]
     session.run(tf.global_variables_initializer())
     session.run([w.op for w in writes])
     np.testing.assert_array_equal(session.run(v), [-0.5, 3.5])

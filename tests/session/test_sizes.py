@@ -107,3 +107,41 @@ def test_unknown_rank() -> None:
     with tf.Session() as session:
         for shape in ((), (3,), (2, 3), (2, 1, 2)):
             assert session.run(total, {x: np.ones(shape)}) == 2 * np.prod(shape)
+
+
+@pytest.mark.parametrize("target", ["", "numpy"])
+def test_fed_shapes_and_axes_of_any_length(target: str) -> None:
+    x = tf.placeholder(tf.float32, [None])
+    shape, axes = tf.placeholder(tf.int32, [None]), tf.placeholder(tf.int32, [None])
+    y = tf.reshape(x, shape)
+    total = tf.reduce_sum(y, axes)
+    values = np.arange(6, dtype=np.float32)
+    with tf.Session(target=target) as session:
+        for wanted, folded in (([1, 2, 3], [2, 0]), ([6], [0]), ([2, 3], [1]), ([3, 2], [0])):
+            a, b = session.run([y, total], {x: values, shape: wanted, axes: folded})
+            np.testing.assert_array_equal(a, values.reshape(wanted))
+            np.testing.assert_array_equal(b, a.sum(tuple(folded)))
+
+
+@pytest.mark.parametrize("target", ["", "numpy"])
+def test_a_wrong_size_computed_in_mid_run_names_the_line(target: str) -> None:
+    x = tf.placeholder(tf.float32, [None])
+    y = tf.slice(x, [0], tf.stack([tf.cast(tf.reduce_sum(x), tf.int32)]))
+    with tf.Session(target=target) as session:
+        assert session.run(y, {x: [1.0, 1.0, 0.0]}).shape == (2,)
+        for wrong in ([4.0, 5.0, 0.0], [4.0, 5.0, 0.0, 0.0, 0.0]):
+            with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+                session.run(y, {x: wrong})
+            text = str(caught.value)
+            assert f"size[0] = ? is not in [0, ?]: 9 <= {len(wrong)} is wanted" in text
+            assert "Slice" in text and "test_sizes.py:" in text
+
+
+def test_an_axis_computed_in_mid_run_is_refused() -> None:
+    x = tf.placeholder(tf.float32, [None, 3])
+    y = tf.reduce_sum(x, tf.cast(tf.reduce_max(x), tf.int32))
+    with (
+        tf.Session() as session,
+        pytest.raises(tf.errors.InvalidArgumentError, match="must be known before it"),
+    ):
+        session.run(y, {x: np.ones((2, 3))})

@@ -32,46 +32,47 @@ entry:
   %p.7 = getelementptr i64, ptr %dims, i64 %slot.3
   %d0 = load i64, ptr %p.7, align 8
   %length = sub i64 %end, %begin
-  %whole = and i64 %length, -16
-  %whole.2 = add i64 %begin, %whole
-  %i.any = icmp slt i64 %begin, %whole.2
+  %i.any = icmp slt i64 %begin, %end
   br i1 %i.any, label %i.head, label %i.end
 i.head:
   br label %i.loop
 i.loop:
-  %i = phi i64 [ %begin, %i.head ], [ %i.next, %i.loop ]
+  %i = phi i64 [ %begin, %i.head ], [ %i.next, %store.end ]
+  %left = sub i64 %end, %i
+  %count = call i64 @llvm.smin.i64(i64 %left, i64 16)
+  %full = icmp sge i64 %left, 16
   %p.8 = getelementptr float, ptr %b0, i64 %i
+  %count.2 = trunc i64 %count to i32
+  %count.2.0 = insertelement <16 x i32> poison, i32 %count.2, i64 0
+  %count.2.v = shufflevector <16 x i32> %count.2.0, <16 x i32> poison, <16 x i32> zeroinitializer
+  %active = icmp ult <16 x i32> <i32 0, i32 1, i32 2, i32 3, i32 4, i32 5, i32 6, i32 7, i32 8, i32 9, i32 10, i32 11, i32 12, i32 13, i32 14, i32 15>, %count.2.v
+  br i1 %full, label %load_0.yes, label %load_0.no
+load_0.yes:
   %load_0 = load <16 x float>, ptr %p.8, align 4
-  %mul_2 = fmul <16 x float> %load_0, splat (float 0x3FE6A09E60000000)
-  %mul_4 = fmul <16 x float> %load_0, splat (float 0x3FE0000000000000)
+  br label %load_0.end
+load_0.no:
+  %load_0.2 = call <16 x float> @llvm.masked.load.v16f32.p0(ptr align 4 %p.8, <16 x i1> %active, <16 x float> splat (float 0x0000000000000000))
+  br label %load_0.end
+load_0.end:
+  %load_0.3 = phi <16 x float> [ %load_0, %load_0.yes ], [ %load_0.2, %load_0.no ]
+  %mul_2 = fmul <16 x float> %load_0.3, splat (float 0x3FE6A09E60000000)
+  %mul_4 = fmul <16 x float> %load_0.3, splat (float 0x3FE0000000000000)
   %erf_5 = call <16 x float> @erf.v16f32(<16 x float> %mul_2)
   %add_7 = fadd <16 x float> %erf_5, splat (float 0x3FF0000000000000)
   %mul_8 = fmul <16 x float> %mul_4, %add_7
   %p.9 = getelementptr float, ptr %b1, i64 %i
+  br i1 %full, label %store.yes, label %store.no
+store.yes:
   store <16 x float> %mul_8, ptr %p.9, align 4
+  br label %store.end
+store.no:
+  call void @llvm.masked.store.v16f32.p0(<16 x float> %mul_8, ptr align 4 %p.9, <16 x i1> %active)
+  br label %store.end
+store.end:
   %i.next = add nsw i64 %i, 16
-  %i.more = icmp slt i64 %i.next, %whole.2
+  %i.more = icmp slt i64 %i.next, %end
   br i1 %i.more, label %i.loop, label %i.end
 i.end:
-  %rest = and i64 %length, 15
-  %i.some = icmp ne i64 %rest, 0
-  %p.10 = getelementptr float, ptr %b0, i64 %whole.2
-  %count = trunc i64 %rest to i32
-  %count.0 = insertelement <16 x i32> poison, i32 %count, i64 0
-  %count.v = shufflevector <16 x i32> %count.0, <16 x i32> poison, <16 x i32> zeroinitializer
-  %active = icmp ult <16 x i32> <i32 0, i32 1, i32 2, i32 3, i32 4, i32 5, i32 6, i32 7, i32 8, i32 9, i32 10, i32 11, i32 12, i32 13, i32 14, i32 15>, %count.v
-  %p.11 = getelementptr float, ptr %b1, i64 %whole.2
-  br i1 %i.some, label %i.rest.then, label %i.rest.end
-i.rest.then:
-  %load_0.2 = call <16 x float> @llvm.masked.load.v16f32.p0(ptr align 4 %p.10, <16 x i1> %active, <16 x float> splat (float 0x0000000000000000))
-  %mul_2.2 = fmul <16 x float> %load_0.2, splat (float 0x3FE6A09E60000000)
-  %mul_4.2 = fmul <16 x float> %load_0.2, splat (float 0x3FE0000000000000)
-  %erf_5.2 = call <16 x float> @erf.v16f32(<16 x float> %mul_2.2)
-  %add_7.2 = fadd <16 x float> %erf_5.2, splat (float 0x3FF0000000000000)
-  %mul_8.2 = fmul <16 x float> %mul_4.2, %add_7.2
-  call void @llvm.masked.store.v16f32.p0(<16 x float> %mul_8.2, ptr align 4 %p.11, <16 x i1> %active)
-  br label %i.rest.end
-i.rest.end:
   ret void
 }
 

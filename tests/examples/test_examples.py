@@ -1,0 +1,57 @@
+"""Every example at reduced size in this process, and one as a user starts it."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import graphc as tf
+from examples import linear_regression, logistic_regression, mnist
+
+EXAMPLES = Path(mnist.__file__).resolve().parent
+
+
+@pytest.fixture(autouse=True)
+def _fresh_graph() -> Iterator[None]:
+    tf.reset_default_graph()
+    yield
+    tf.reset_default_graph()
+
+
+def test_linear_regression() -> None:
+    found, exact = linear_regression.main(points=50, steps=200)
+    assert found == pytest.approx(exact, abs=1e-4)
+    assert exact == pytest.approx((3, 2), abs=0.2)
+
+
+def test_logistic_regression() -> None:
+    assert logistic_regression.main(epochs=2) >= 0.88
+
+
+def test_mnist() -> None:
+    assert mnist.main(epochs=2, page=None) > 0.90
+
+
+def test_all_examples_are_tested() -> None:
+    scripts = {p.stem for p in EXAMPLES.glob("*.py")} - {"digits", "__init__"}
+    assert scripts == {"linear_regression", "logistic_regression", "mnist"}
+
+
+@pytest.mark.slow
+def test_mnist_as_a_script(tmp_path: Path) -> None:
+    page = tmp_path / "mnist.html"
+    script = EXAMPLES / "mnist.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "--epochs", "1", "--page", str(page)],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        env={"PYTHONPATH": str(EXAMPLES.parent), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "accuracy" in done.stdout
+    assert "hidden_1" in page.read_text()

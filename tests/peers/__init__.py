@@ -1,0 +1,1 @@
+"""Comparisons with other implementations, skipped where those are not installed."""
