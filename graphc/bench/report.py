@@ -52,7 +52,11 @@ def cell_text(cell: Cell, unit: str) -> str:
 def ratio_text(row: Row) -> str:
     """How many times graphc is as fast as the best peer."""
     ratio, best = row.ratio(), row.best_peer()
-    return "-" if ratio is None else f"{ratio:.2f} {best}"
+    return "-" if ratio is None else f"{_ratio(ratio)} {best}"
+
+
+def _ratio(ratio: float) -> str:
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"
 
 
 def limit_text(row: Row) -> str:
@@ -120,7 +124,9 @@ def conclusions(report: Report, threads: int) -> list[str]:
             f"of {len(compared)} compared rows graphc is faster in {won}, ties (within {TIE:.0%}) "
             f"in {len(compared) - won - len(lost)}, is slower in {len(lost)}"
         )
-    found += [f"slower: {row.workload}: {ratio:.2f} of {row.best_peer()}" for row, ratio in lost]
+    found += [
+        f"slower: {row.workload}: {_ratio(ratio)} of {row.best_peer()}" for row, ratio in lost
+    ]
     for kind, pairs in (("WRONG", report.wrong()), ("FAILED", report.failed())):
         found += [
             f"{kind}: {row.workload}: {name}: {row.cells[name].message}"

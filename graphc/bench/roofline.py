@@ -10,6 +10,7 @@ sizes and alignments.) No program runs faster than `max(flops / peak, bytes / ba
 from __future__ import annotations
 
 import ctypes
+import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -49,11 +50,9 @@ class Roofline:
         return max(times, default=None)
 
     def bandwidth_for(self, footprint: float) -> float:
-        """Bytes per second where a working set of this size lies."""
-        for size, rate in self.bandwidth:
-            if footprint <= size:
-                return rate
-        return self.bandwidth[-1][1]
+        """Bytes per second at the measured footprint that is nearest, by their ratio."""
+        _, rate = min(self.bandwidth, key=lambda pair: abs(math.log(footprint / pair[0])))
+        return rate
 
 
 def better(a: Roofline, b: Roofline) -> Roofline:

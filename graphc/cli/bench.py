@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import signal
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,12 +34,14 @@ def run(against: str, only: str | None, rounds: int, threads: str, files: Files)
         UsageError: an option names what is not there; StageError: a result is wrong, or
             graphc failed.
     """
+    command = ["graphc", "bench", "--against", against, "--threads", threads]
+    command += ["--rounds", str(rounds), *(["--only", only] if only is not None else [])]
     settings = Settings(
         workloads=_workloads(only),
         implementations=_implementations(against),
         rounds=rounds,
         threads=_threads(threads),
-        command=shlex.join(["graphc", *sys.argv[1:]]),
+        command=shlex.join(command),
     )
     try:
         if files.plot is not None:

@@ -135,9 +135,10 @@ def test_roofline() -> None:
     high = Roofline(1, 2e9, ((100, 5e8), (1000, 2e8)))
     found = better(low, high)
     assert found == Roofline(1, 2e9, ((100, 1e9), (1000, 2e8)))
-    product = Workload("product", "matmul", Formula(tf1=lambda tf: None), flops=2e9, bytes=2000)
+    product = Workload("product", "matmul", Formula(tf1=lambda tf: None), flops=2e9, bytes=2e7)
     assert found.seconds(product) == 1.0
     assert found.bandwidth_for(2000) == 2e8
+    assert found.bandwidth_for(200) == 1e9, "nearest by ratio"
     assert found.seconds(Workload("x", "rows", Formula(tf1=lambda tf: None))) is None
 
 
