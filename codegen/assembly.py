@@ -207,6 +207,16 @@ class _Assembly:
                     self.table.slot(size)
             if step.extent is not None:
                 self.table.slot(step.extent)
+            for storage in step.buffers:
+                if self._is_allocated_late(storage):
+                    for size in dims(storage):
+                        self.table.slot(size)
+
+    def _is_allocated_late(self, storage: Tensor) -> bool:
+        """Whether memory is made for a storage before the stretch that is the first to use it."""
+        place = self.schedule.places[storage]
+        dynamic = place.kind in ("result", "shadow") and self._is_dynamic(*dims(storage))
+        return (place.kind == "heap" or dynamic) and storage not in self.buffer_slot
 
     def _stretches(self) -> list[Stretch]:
         stretches: list[Stretch] = []
@@ -260,9 +270,7 @@ class _Assembly:
     def _call(self, launch: Launch, allocations: list[Allocation]) -> list[int]:
         slots = []
         for storage in launch.buffers:
-            place = self.schedule.places[storage]
-            dynamic = place.kind in ("result", "shadow") and self._is_dynamic(*dims(storage))
-            if (place.kind == "heap" or dynamic) and storage not in self.buffer_slot:
+            if self._is_allocated_late(storage):
                 allocations.append(self._allocation(storage))
             slots.append(self._slot(storage))
         slots += [

@@ -17,7 +17,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+
 from graphc.ir import lowering as low
+from graphc.ir.dims import Dim, Symbol, symbols
 from graphc.ir.function import Function
 from graphc.ir.graph import Operation, Tensor
 
@@ -109,6 +112,7 @@ class _Fusion:
         self.uses: dict[Tensor, list[Use]] = {}
         self.aliases: dict[Tensor, Tensor] = {}
         self.effects = set(function.effects)
+        self.measured = {symbol: tensor for symbol, tensor, _ in function.sizes}
 
     def run(self) -> Fused:
         for tensor in self.function.live:
@@ -164,6 +168,18 @@ class _Fusion:
                 pass
             case _:
                 raise AssertionError(f"{op.type} has no lowering: decompose runs before fusion")
+        if self.measured:
+            self._use_sizes(op, uses)
+
+    def _use_sizes(self, op: Operation, uses: Sequence[Use]) -> None:
+        """Mid-run sizes are read from memory before the group that needs them runs."""
+        group = self.group_of.get(op)
+        numbers = {u.group for u in uses if u.group != END} if group is None else {group.number}
+        for symbol in _symbols_of(op):
+            tensor = self.measured.get(symbol)
+            if tensor is not None and tensor.op is not op:
+                for number in sorted(numbers):
+                    self._use(tensor, Use(number, "storage"))
 
     # -- groups
 
@@ -368,6 +384,26 @@ def _is_strided(tensor: Tensor) -> bool:
             return False
         op = op.inputs[0].op
     return True
+
+
+def _symbols_of(op: Operation) -> list[Symbol]:
+    """The symbols in an operation's types, attributes and sizes given as inputs."""
+    found: dict[Symbol, None] = {}
+    pending: list[Any] = [op.attrs[name] for name in op.attrs]
+    pending += [dims(t) for t in (*op.inputs, *op.outputs)]
+    count = len(op.inputs)
+    for index in op.definition.shape_inputs:
+        if -count <= index < count:
+            pending.append(op.graph.value_of(op.inputs[index]))
+    while pending:
+        value = pending.pop()
+        if isinstance(value, Dim):
+            found.update(dict.fromkeys(symbols(value)))
+        elif isinstance(value, (tuple, list)):
+            pending += value
+        elif isinstance(value, np.ndarray) and value.dtype == object:
+            pending += value.ravel().tolist()
+    return list(found)
 
 
 def _is_immediate(tensor: Tensor) -> bool:

@@ -241,7 +241,7 @@ class LoopLowering:
         points = self._points(self.group.writes[op])
         regions = lowering.regions(op)
         index = [self.code.compose(i, points, op) for i in lowering.index(op)]
-        number = self.code.load(op.inputs[0], index, op)
+        number = self.code.load(op.inputs[0], index, op, immediate=not regions)
         if not regions:
             return number
         position = next(k for k, i in enumerate(self.code.body) if i.number == number)

@@ -161,13 +161,16 @@ class _Planner:
     def _updates(self, updates: list[tuple[str, Tensor]], results: list[Tensor]) -> None:
         parameters = {p.name: p.tensor for p in self.function.parameters if p.kind == "variable"}
         safe_from = self._first_safe_step()
+        # an old value that is another variable's new value must outlive the run
+        assigned = {storage for _, storage in updates}
         taken: set[Tensor] = set()
         for name, storage in updates:
             if storage in self.places or storage in taken:
                 continue  # a source, a result, or another variable's value: copied on commit
             taken.add(storage)
             old = parameters.get(name)
-            if old is not None and self._may_write_in_place(storage, old, safe_from):
+            replaces = old is not None and old not in assigned
+            if old is not None and replaces and self._may_write_in_place(storage, old, safe_from):
                 step = self.steps[self.writer[storage][0]]
                 assert isinstance(step, Draft)
                 step.in_place[storage] = old

@@ -79,7 +79,9 @@ class CpuTarget:
         self._kernels: dict[str, CompiledKernel] = {}
         self._machine = _target_machine(self.features)
         self._jit: llvm.LLJIT | None = None
-        self._libraries: dict[str, llvm.ResourceTracker] = {}
+        # LLVM unloads a library when any tracker of it goes, so each lookup's is kept
+        self._trackers: list[llvm.ResourceTracker] = []
+        self._addresses: dict[str, dict[str, int]] = {}  # by library, then by symbol
 
     # -- compiling
 
@@ -172,20 +174,20 @@ class CpuTarget:
                     _target_machine(self.features), suppress_errors=True
                 )
             name = "lib" + hashlib.sha256(data).hexdigest()
-            if name not in self._libraries:
+            known = self._addresses.get(name)
+            if known is None:
                 builder = llvm.JITLibraryBuilder().add_object_img(data).add_current_process()
                 for symbol in symbols:
                     builder.export_symbol(symbol)
                 tracker = builder.link(self._jit, name)
-                self._libraries[name] = tracker
-                return {symbol: tracker[symbol] for symbol in symbols}
-            return {symbol: self._lookup(name, symbol) for symbol in symbols}
-
-    def _lookup(self, library: str, symbol: str) -> int:
-        assert self._jit is not None
-        tracker = self._jit.lookup(library, symbol)
-        self._libraries[f"{library}:{symbol}"] = tracker
-        return tracker[symbol]
+                self._trackers.append(tracker)
+                known = self._addresses[name] = {symbol: tracker[symbol] for symbol in symbols}
+            for symbol in symbols:
+                if symbol not in known:
+                    tracker = self._jit.lookup(name, symbol)
+                    self._trackers.append(tracker)
+                    known[symbol] = tracker[symbol]
+            return {symbol: known[symbol] for symbol in symbols}
 
     def disk_key(self, text: str) -> str:
         """The name on disk of what is compiled from `text` for this processor by this version."""

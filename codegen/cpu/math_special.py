@@ -184,7 +184,6 @@ def _digamma(x: Num) -> Num:
     nearest = x.code.intrinsic("roundeven", x)
     mirrored = value - pi / tan((x - nearest) * pi, huge=False)
     result = where(reflected, mirrored, value)
-    result = where(x.eq(nearest) & (x < 0.0), NAN, result)
-    result = where(x.eq(0.0), x.lift(-INF).copysign(-x), result)
+    result = where(x.eq(nearest) & (x <= 0.0), NAN, result)
     result = where(x.eq(INF), x, result)
     return where(x.is_nan() | x.eq(-INF), NAN, result)

@@ -74,11 +74,13 @@ def _gather_type(c: TypeContext) -> TensorType:
 
 def _take(c: Any, params: np.ndarray, indices: np.ndarray, axis: int) -> np.ndarray:
     axis, batch = axis % params.ndim, c.attrs["batch_dims"]
+    shape = (*params.shape[:axis], *indices.shape[batch:], *params.shape[axis + 1 :])
+    if 0 in shape:
+        return np.empty(shape, params.dtype)  # an index counts where it reads an element
     check_rows(c, indices, params.shape[axis])
     if batch == 0:
         return np.take(params, indices, axis)
     lead = params.shape[:batch]
-    shape = (*params.shape[:axis], *indices.shape[batch:], *params.shape[axis + 1 :])
     result = np.empty(shape, params.dtype)
     for place in np.ndindex(*lead):
         result[place] = np.take(params[place], indices[place], axis - batch)
@@ -302,6 +304,9 @@ def nd_rows(c: Any, indices: np.ndarray, shape: tuple[int, ...]) -> tuple[np.nda
 def _gather_nd_reference(c: Any, params: np.ndarray, indices: np.ndarray) -> np.ndarray:
     if indices.shape[-1] == 0:
         return np.broadcast_to(params, (*indices.shape[:-1], *params.shape))
+    shape = (*indices.shape[:-1], *params.shape[indices.shape[-1] :])
+    if 0 in shape:
+        return np.empty(shape, params.dtype)
     return np.asarray(params[nd_rows(c, indices, params.shape)])
 
 

@@ -50,9 +50,11 @@ def _segment_type(c: TypeContext) -> TensorType:
 def _segment_reference(c: Any, data: np.ndarray, ids: np.ndarray, count: np.ndarray) -> np.ndarray:
     rest = data.shape[ids.ndim :]
     flat, rows = ids.ravel(), data.reshape(ids.size, *rest)
-    if flat.size and flat.max() >= count:
-        c.fail(f"segment id {flat.max()} is not in [0, {count})")
     result = np.zeros((int(count), *rest), data.dtype)
+    if rows.size == 0:
+        return result
+    if flat.max() >= count:
+        c.fail(f"segment id {flat.max()} is not in [0, {count})")
     np.add.at(result, flat[flat >= 0], rows[flat >= 0])
     return result
 

@@ -67,7 +67,7 @@ unary(
 
 def _digamma(x: float) -> float:
     """Recurrence up to x >= 16, then the asymptotic series; reflection for x < 0."""
-    if math.isnan(x) or (x <= 0 and x == math.floor(x)) or x == -math.inf:
+    if math.isnan(x) or x == -math.inf or (x <= 0 and x == math.floor(x)):
         return math.nan
     if x < 0:
         return _digamma(1 - x) - math.pi / math.tan(math.pi * x)

@@ -7,12 +7,14 @@ same door, so compositions of compositions need no recursion and no second walk.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 from graphc.ir.errors import InternalError
 from graphc.ir.function import Function
 from graphc.ir.graph import Operation, Tensor
 from graphc.ir.passes.transfer import Transfer
+from graphc.ir.shapes import ShapeEnvironment
 from graphc.ir.types import TensorType
 
 
@@ -113,13 +115,24 @@ class _Expansion:
                 same = (
                     new.dtype is old.dtype
                     and new.type.rank == old.type.rank
-                    and all(map(environment.equal, new.type.dims, old.type.dims))
+                    and all(map(partial(_agree, environment), new.type.dims, old.type.dims))
                 )
                 if not same:
                     raise InternalError(
                         None, op, f"decompose of {op.type} gives {new.type}, its type is {old.type}"
                     )
             self.tensors[old] = new
+
+
+def _agree(environment: ShapeEnvironment, a: Any, b: Any) -> bool:
+    """Whether two sizes of the same tensor agree.
+
+    A size that only the run knew may have been folded to 1 meanwhile. To ask whether it is 1 would
+    answer no, and demand it of every run.
+    """
+    if (a == 1 or b == 1) and (environment.is_dynamic(a) or environment.is_dynamic(b)):
+        return True
+    return environment.equal(a, b)
 
 
 def _free_copy(op: Operation, inputs: tuple[Tensor, ...], rebuild: Transfer) -> Operation:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 import stat
 import threading
@@ -239,3 +241,16 @@ def test_golden_ir(golden: Callable[[str, str], None]) -> None:
     kit.store(y, {i: 1}, kit.op("mul", float32, half, one))
     kernel = kit.kernel(1, 0, "gelu: Gelu (model.py:12)")
     golden("codegen/gelu.ll", CpuTarget(features, disk=None).llvm_ir(kernel))
+
+
+def test_repeated_lookups_keep_code_loaded() -> None:
+    target = CpuTarget(disk=None)
+    text = "define i64 @one() { ret i64 1 }\ndefine i64 @two() { ret i64 2 }\n"
+    data = target.object_code(text)
+    first = target.load_object(data, ["one"])
+    for _ in range(3):
+        again = target.load_object(data, ["one", "two"])
+        assert again["one"] == first["one"]
+        gc.collect()
+        for symbol, number in (("one", 1), ("two", 2)):
+            assert ctypes.CFUNCTYPE(ctypes.c_int64)(again[symbol])() == number

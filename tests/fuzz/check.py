@@ -23,6 +23,8 @@ from tests.fuzz.case import Arrays, Case
 from tests.fuzz.tolerance import Rounding, Sampler, Spread, close
 
 REQUIRED = "decompose"  # kernels are made of what it leaves
+# Differences of large numbers near their zeros: exact arguments have inexact results there.
+ROUGH = ("Digamma", "Lgamma", "Polygamma")
 
 
 @dataclass(frozen=True)
@@ -213,7 +215,8 @@ class Truth:
         if self.outcome.error is not None:
             return False
         if self._spread is None:
-            self._spread = Spread(self._sampler(), self.case.seed)
+            blunt = any(op.type in ROUGH for op in self.case.graph.operations)
+            self._spread = Spread(self._sampler(), self.case.seed, blunt)
         results = [f"result {i} ({t.name})" for i, t in enumerate(self.case.fetches)]
         names = results + [f"variable {name}" for name in self._names]
         return what in names and self._spread.explains(names.index(what), got, expected)

@@ -36,6 +36,8 @@ def generate(seed: int) -> Case:
         tuple(feed.at(batch, turn) for feed in b.feeds) for turn, batch in enumerate(batches)
     )
     feeds = tuple(feed.tensor for feed in b.feeds)
+    for op in b.graph.operations:
+        op.source = None  # the fuzzer's own lines tell nobody anything
     return Case(b.graph, tuple(fetches), tuple(targets), feeds, runs, b.variables, seed)
 
 

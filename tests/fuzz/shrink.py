@@ -197,16 +197,16 @@ class _Copy:
             shape = None if columns is None else tuple(
                 c[0] if len(set(c)) == 1 else None for c in columns
             )  # fmt: skip
-            self.tensors[tensor] = self.graph.op(
-                "Placeholder", dtype=tensor.dtype, shape=shape, name=f"{op.name}/"
-            )
+            fed = self.graph.op("Placeholder", dtype=tensor.dtype, shape=shape, name=f"{op.name}/")
+            fed.op.source = op.source
+            self.tensors[tensor] = fed
             return
         inputs = [self.tensors[self.same.get(t, t)] for t in op.inputs]
         controls = [self.operations[c] for c in op.control_inputs if c in self.operations]
         new = self.graph.create(
-            op.type, inputs, op.attrs, f"{op.name}/", controls if self.controls else (), op.source
+            op.type, inputs, op.attrs, f"{op.name}/", controls if self.controls else ()
         )
-        new.role = op.role
+        new.role, new.source = op.role, op.source
         self.operations[op] = new
         for old, fresh in zip(op.outputs, new.outputs, strict=True):
             self.tensors[old] = fresh

@@ -20,6 +20,7 @@ from tests.fuzz.tolerance import Spread
 from tests.fuzz.workers import Plan, check_seed, run_plan
 
 x, y = variables("x", "y")
+FOUND = sorted((Path(__file__).parent / "found").glob("*.graph"))
 PASSES = [Variant("passes", Options("numpy"))]
 
 
@@ -27,6 +28,12 @@ PASSES = [Variant("passes", Options("numpy"))]
 def test_targets_agree(seed: int) -> None:
     finding = check_seed(seed)
     assert finding is None, str(finding)
+
+
+@pytest.mark.parametrize("path", FOUND, ids=lambda path: path.stem)
+def test_what_was_found_stays_mended(path: Path) -> None:
+    found = check(load(path), list(variants("cpu", None)))
+    assert found is None, str(found)
 
 
 def test_same_seed_same_case() -> None:

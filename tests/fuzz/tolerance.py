@@ -40,6 +40,7 @@ class Spread:
 
     sample: Sampler
     seed: int
+    blunt: bool = False  # move exact numbers, too
     _random: np.random.Generator = field(init=False)
     _samples: list[Sequence[np.ndarray]] = field(default_factory=list)
 
@@ -79,6 +80,7 @@ class Spread:
             return array
         with np.errstate(all="ignore"):
             exact = (np.abs(array) <= EXACT_MOST) & (np.fmod(array, EXACT_STEP) == 0)
+            exact &= not self.blunt
             noise = self._random.uniform(-2, 2, array.shape) * np.finfo(array.dtype).eps
             moved = (array * (1 + noise)).astype(array.dtype)
         return np.where(exact | ~np.isfinite(array), array, moved).astype(array.dtype)
