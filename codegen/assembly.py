@@ -7,11 +7,11 @@ prepares sizes and offsets, one program for each native stretch, and what Python
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from graphc.codegen.cpu.share import Sharings
 from graphc.codegen.draft import Launch, RandomDim
 from graphc.codegen.fusion import dims
 from graphc.codegen.plan import ALIGNMENT, HostStep, Schedule, SizeStep
@@ -19,12 +19,13 @@ from graphc.codegen.sizes import SizeTable
 from graphc.ir.dims import Symbol, as_symbol, symbols
 from graphc.ir.function import Parameter
 from graphc.ir.graph import Tensor
+from graphc.ir.records import record
 
 # driver instructions (see cpu/ABI.md)
-END, CALL, DIMS, BIND = 0, 1, 2, 4
+END, CALL, DIMS, BIND, PARALLEL = 0, 1, 2, 4, 9
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Binding:
     """A symbol's slot and where its value comes from: a size (axis) or an element of a source.
 
@@ -37,7 +38,7 @@ class Binding:
     element: int = -1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Allocation:
     """An array made for a run: a result, a variable's shadow, or a tensor of dynamic size."""
 
@@ -46,7 +47,7 @@ class Allocation:
     shape: tuple[int, ...]  # dimension slots
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stretch:
     """Native code, and what Python does before (allocate) and after it."""
 
@@ -55,7 +56,7 @@ class Stretch:
     after: HostStep | SizeStep | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tables:
     """What an executable runs. All slots are numbers in a frame's buffer or dimension table."""
 
@@ -86,6 +87,7 @@ class _Assembly:
         self.function = schedule.function
         self.environment = schedule.function.environment
         self.table = SizeTable()
+        self.sharings = Sharings()
         self.parameters = {p.name: p.tensor for p in self.function.parameters
                            if p.kind == "variable"}  # fmt: skip
         self.buffer_slot: dict[Tensor, int] = {}
@@ -108,8 +110,8 @@ class _Assembly:
         parameters = self.function.parameters
         slots = {p.tensor: self._slot(p.tensor) for p in parameters}
         arena_slot = self._offsets()
-        self._live_sizes()
-        self._stretch_sizes(0)
+        self._live_sizes(set())
+        self._stretch_sizes(0, set())
         allocations = tuple(self._fixed_allocations())
         prepare = _program([_dims(self.table.take_code())])
         stretches = tuple(self._stretches())
@@ -164,12 +166,16 @@ class _Assembly:
             total = table.add(total, table.maximum(members, ALIGNMENT))
         return total
 
-    def _live_sizes(self) -> None:
-        """Slots for the sizes of everything a run returns, where they are known before it."""
+    def _live_sizes(self, known: set[Symbol]) -> None:
+        """Slots for the sizes of everything a run returns, where they are known by now."""
         for tensor in self.function.live:
-            for size in dims(tensor):
-                if not self._is_dynamic(size):
-                    self.table.slot(size)
+            self._known_sizes(tensor, known)
+
+    def _known_sizes(self, tensor: Tensor, known: set[Symbol]) -> None:
+        """Slots for a tensor's sizes, but those over dynamic symbols that are not known yet."""
+        for size in dims(tensor):
+            if not any(s in self.environment.dynamic and s not in known for s in symbols(size)):
+                self.table.slot(size)
 
     def _slot(self, storage: Tensor) -> int:
         """The buffer slot of a storage; a new value written in place shares the variable's."""
@@ -192,21 +198,26 @@ class _Assembly:
             and not self._is_dynamic(*dims(storage))
         ]
 
-    def _stretch_sizes(self, start: int) -> None:
-        """Slots for all sizes that the native stretch from step `start` on uses."""
+    def _stretch_sizes(self, start: int, known: set[Symbol]) -> None:
+        """Slots for all sizes that the native stretch from step `start` on uses, and its end."""
         for step in self.schedule.steps[start:]:
-            if not isinstance(step, Launch):
-                if isinstance(step, HostStep):
-                    for tensor in (*step.operation.inputs, *step.operation.outputs):
-                        for size in dims(tensor):
-                            if not self._is_dynamic(size):
-                                self.table.slot(size)
+            if isinstance(step, HostStep):
+                operation = step.operation
+                for tensor in (*step.inputs, *operation.inputs, *operation.outputs):
+                    self._known_sizes(tensor, known)
+                return
+            if isinstance(step, SizeStep):
+                for _, storage, _ in step.sizes:
+                    self._known_sizes(storage, known)
                 return
             for size in step.dims:
                 if not isinstance(size, RandomDim):
                     self.table.slot(size)
             if step.extent is not None:
                 self.table.slot(step.extent)
+            shared = self.sharings.of(step)
+            if shared is not None:
+                self.table.slot(shared.cost)
             for storage in step.buffers:
                 if self._is_allocated_late(storage):
                     for size in dims(storage):
@@ -249,11 +260,8 @@ class _Assembly:
                     if s in self.environment.dynamic
                 )
             self._known_guards(known)
-            self._stretch_sizes(number + 1)
-            if number + 1 == len(self.schedule.steps):
-                for tensor in self.function.live:
-                    for size in dims(tensor):
-                        self.table.slot(size)
+            self._stretch_sizes(number + 1, known)
+            self._live_sizes(known)
             code = self.table.take_code()
             stretches.append(Stretch((), _program([_dims(code)]), None))
             code = []
@@ -278,7 +286,11 @@ class _Assembly:
             for d in launch.dims
         ]
         extent = -1 if launch.extent is None else self.table.slot(launch.extent)
-        return [CALL, 4 + len(slots), next(self.addresses), extent, *slots]
+        shared = self.sharings.of(launch)
+        if shared is None:
+            return [CALL, 4 + len(slots), next(self.addresses), extent, *slots]
+        how = (self.table.slot(shared.cost), shared.granule, int(shared.merge))
+        return [PARALLEL, 7 + len(slots), next(self.addresses), extent, *how, *slots]
 
     def _binds(self) -> list[int]:
         """Bind the arena storages that were met since the last stretch."""

@@ -11,18 +11,19 @@ from typing import Any
 
 from graphc.codegen.kernel import Access, Contraction, Kernel, Stage
 from graphc.ir.graph import Operation, Tensor
+from graphc.ir.records import record
 
 # Sizes in drafts are ints, Dims, `OperationId` or `RandomDim`: what a launch passes in its dims.
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OperationId:
     """The number by which a failing operation is reported."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RandomDim:
     """The key or run counter of a random operation, supplied by the session for each run."""
 
@@ -92,7 +93,7 @@ class Draft:
         return True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Launch:
     """A kernel with its arguments: storages for its buffers, sizes for its dims.
 

@@ -8,14 +8,16 @@ only the run can know divide it into native stretches with Python between them.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from graphc.codegen.assembly import Allocation, Stretch, assemble
+from graphc.codegen.bound import Structure, bind
 from graphc.codegen.cpu import driver
+from graphc.codegen.cpu.entry import Record
 from graphc.codegen.cpu.jit import host_target
 from graphc.codegen.fusion import dims, fuse
 from graphc.codegen.kernel import CODES
@@ -29,14 +31,20 @@ from graphc.ir.graph import Operation, Tensor
 
 
 @dataclass
-class _Frame:
-    """One run's tables. `key` are the supplied sizes that the prepared sizes belong to."""
+class RunFrame:
+    """One run's tables. `key` are the supplied sizes that the prepared sizes belong to; `room` is
+    how much of the arena a step may use.
+    """
 
     native: Any
     buffers: np.ndarray
     dims: np.ndarray
     arena: np.ndarray
     key: Any = None
+
+    @property
+    def room(self) -> int:
+        return max(self.arena.size - ALIGNMENT, 0)
 
 
 class Executable:
@@ -64,7 +72,7 @@ class Executable:
         clock.append(time.perf_counter())
         phases = ("fuse", "plan", "compile", "assemble")
         self.timings = {p: b - a for p, a, b in zip(phases, clock, clock[1:], strict=False)}
-        self._pool: list[_Frame] = []
+        self._pool: list[RunFrame] = []
         self.locks = bool(self.schedule.updates or self.tables.random_names)
 
     def run(self, arrays: Sequence[np.ndarray], state: SessionState) -> list[np.ndarray] | None:
@@ -73,41 +81,76 @@ class Executable:
         try:
             with held(state.lock if self.locks else None):
                 variables = self._variables(state)
-                if not self._prepare(frame, arrays, variables):
+                if not self.prepare(frame, arrays, variables):
                     return None
+                frame.native.threads = state.threads
                 results = _Run(self, frame, arrays, variables, state).go()
-                state.statistics["runs"] += 1
+                state.count_run()
                 return results
         finally:
             self._pool.append(frame)
+
+    def bind(
+        self,
+        arrays: Sequence[np.ndarray],
+        state: SessionState,
+        structure: Structure,
+        least: int = 0,
+    ) -> Record | None:
+        """See `bound.bind`."""
+        return bind(self, arrays, state, structure, least)
 
     def arena_bytes(self, arrays: Sequence[np.ndarray], state: SessionState) -> int | None:
         """The working memory that a run with such feeds takes; None where a guard does not hold."""
         frame = self._take()
         try:
-            if not self._prepare(frame, arrays, self._variables(state)):
+            if not self.prepare(frame, arrays, self._variables(state)):
                 return None
             return int(frame.dims[self.tables.arena_slot])
         finally:
             self._pool.append(frame)
 
-    def _take(self) -> _Frame:
+    def _take(self) -> RunFrame:
         try:
             return self._pool.pop()
         except IndexError:
-            buffers = np.zeros(max(len(self.tables.buffer_slot), 1), np.int64)
-            for slot, array in self.tables.constants:
-                buffers[slot] = _address(array)
-            sizes = self.tables.sizes.array()
-            return _Frame(driver.Frame(buffers, sizes), buffers, sizes, np.empty(0, np.uint8))
+            return self.new_frame()
+
+    def new_frame(self) -> RunFrame:
+        """Tables for a run, with the constants in them."""
+        buffers = np.zeros(max(len(self.tables.buffer_slot), 1), np.int64)
+        for slot, array in self.tables.constants:
+            buffers[slot] = _address(array)
+        sizes = self.tables.sizes.array()
+        return RunFrame(driver.Frame(buffers, sizes), buffers, sizes, np.empty(0, np.uint8))
+
+    def failing(self, frame: RunFrame) -> Callable[[], None]:
+        """A function that raises what native code recorded in `frame`, and clears it."""
+
+        def fail() -> None:
+            raise self.failure(frame, int(frame.native.code))
+
+        return fail
+
+    def failure(self, frame: RunFrame, code: int) -> OpError:
+        """The exception for a failure that native code recorded, which is cleared."""
+        number, (a, b) = frame.native.op, frame.native.operands
+        frame.native.clear()
+        return failure(self.function, code, number, a, b)
 
     def _variables(self, state: SessionState) -> list[np.ndarray]:
         return [variable_value(parameter, state) for _, parameter in self.tables.variables]
 
-    def _prepare(
-        self, frame: _Frame, arrays: Sequence[np.ndarray], variables: list[np.ndarray]
+    def prepare(
+        self,
+        frame: RunFrame,
+        arrays: Sequence[np.ndarray],
+        variables: list[np.ndarray],
+        least: int = 0,
     ) -> bool:
-        """Bind the symbols and compute all sizes; False where a guard does not hold."""
+        """Bind the symbols, compute all sizes, make room (at least `least` bytes); False where a
+        guard does not hold.
+        """
         sources = [*arrays, *variables]
         try:
             key = [
@@ -129,12 +172,12 @@ class Executable:
         if code == CODES["GUARD"]:
             return False
         need = int(table[self.tables.arena_slot]) + ALIGNMENT
-        if code or need < 0:
+        if code or need < ALIGNMENT:
             raise ResourceExhaustedError(
                 None, None, "the sizes of this run's tensors exceed what can be addressed"
             )
         if need > frame.arena.size:
-            frame.arena = _allocate((need,), np.dtype(np.uint8), None)
+            frame.arena = _allocate((max(need, least),), np.dtype(np.uint8), None)
         base = _address(frame.arena)
         frame.native.arena = base + (-base) % ALIGNMENT
         frame.key = key
@@ -168,7 +211,7 @@ class _Run:
     def __init__(
         self,
         executable: Executable,
-        frame: _Frame,
+        frame: RunFrame,
         arrays: Sequence[np.ndarray],
         variables: list[np.ndarray],
         state: SessionState,
@@ -217,7 +260,7 @@ class _Run:
             self._allocation(allocation)
         code = self.frame.native.drive(stretch.program)
         if code:
-            raise self._failure(code)
+            raise self.executable.failure(self.frame, code)
         match stretch.after:
             case HostStep() as step:
                 self._host(step)
@@ -306,13 +349,6 @@ class _Run:
             given.add(storage)
             results.append(value.reshape(self._sizes(tensor)))
         with self.state.lock:
-            self.state.variables.update(updated)
+            self.state.update(updated)
             self.state.advance_random(self.tables.random_names)
         return results
-
-    def _failure(self, code: int) -> OpError:
-        """The exception for a failure that native code recorded."""
-        native = self.frame.native
-        number, (a, b) = native.op, native.operands
-        native.clear()
-        return failure(self.executable.function, code, number, a, b)

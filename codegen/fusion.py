@@ -23,6 +23,7 @@ from graphc.ir import lowering as low
 from graphc.ir.dims import Dim, Symbol, symbols
 from graphc.ir.function import Function
 from graphc.ir.graph import Operation, Tensor
+from graphc.ir.records import record
 
 Position = tuple[int | None, ...]
 UseKind = Literal["value", "load", "storage"]
@@ -32,7 +33,7 @@ MOST_OPERATIONS = 48
 END = -1  # the "group" of results and updates: it reads after all groups
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Use:
     """A reader of a tensor: its group, and how it reads.
 

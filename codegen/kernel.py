@@ -20,9 +20,10 @@ from typing import Any, Literal
 
 from graphc.ir.dtypes import DType
 from graphc.ir.lowering import ReductionKind, StoreMode
+from graphc.ir.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class D:
     """A run-time integer: `dims[index]` of the kernel (int64)."""
 
@@ -35,7 +36,7 @@ class D:
 Size = int | D
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Axis:
     """A loop variable that runs over 0 <= axis < extent."""
 
@@ -43,13 +44,14 @@ class Axis:
     extent: Size
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Buffer:
     """A pointer parameter.
 
     `inout` buffers are read and written by this kernel, element by element at the same address (an
     elementwise result that takes over a dying input, an accumulation); all other buffers of a
-    kernel never overlap a buffer that it writes (noalias).
+    kernel never overlap a buffer that it writes (noalias). An `out` buffer may be read in a stage
+    after the one that wrote the same element at the same outer and inner point.
     """
 
     name: str
@@ -57,7 +59,7 @@ class Buffer:
     role: Literal["in", "out", "inout"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Affine:
     """offset + sum(coefficient * axis) + sum(coefficient * value of instruction).
 
@@ -84,7 +86,7 @@ class Affine:
         return " + ".join(parts)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bound:
     """The predicate low <= index < high."""
 
@@ -96,7 +98,7 @@ class Bound:
         return f"{self.low} <= {self.index} < {self.high}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Access:
     """An element of a buffer: its linear index, and the predicates under which it is touched.
 
@@ -116,7 +118,7 @@ class Access:
         return text
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Instruction:
     """One scalar SSA value. Its number is its position in the kernel's numbering: `number`.
 
@@ -162,7 +164,7 @@ class Instruction:
         return f"%{self.number}: {self.dtype.name} = {self.op}({', '.join(words)})"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reduce:
     """Fold `value` over the stage's inner axes; the result is value `number` for later stages.
 
@@ -181,7 +183,7 @@ class Reduce:
         return f"%{self.number}: {self.dtype.name} = reduce_{self.kind}(%{self.value})"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Store:
     """Write `value` to an element.
 
@@ -197,7 +199,7 @@ class Store:
         return f"{self.access} {'' if self.mode == 'set' else self.mode}= %{self.value}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stage:
     """A loop over `axes` (numbers of inner axes, outermost first; () means once per outer point).
 
@@ -214,7 +216,7 @@ class Stage:
     ordered: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Contraction:
     """acc[outer..., m, n] = sum over k of A[a] * B[b], in the accumulation order of the target.
 
@@ -264,6 +266,11 @@ class Kernel:
     def key(self) -> str:
         """Structural hash: equal for kernels that do the same."""
         return hashlib.sha256(self.text.encode()).hexdigest()[:24]
+
+    @property
+    def symbol(self) -> str:
+        """The name of its entry point in object files."""
+        return f"kernel_{self.key}"
 
     @property
     def can_fail(self) -> bool:
@@ -318,6 +325,11 @@ SCALAR_OPS: dict[str, tuple[int, str]] = {
                   "random bits of that element; see graphc.ir.random for the exact function"),
 }  # fmt: skip
 DIVISIONS = frozenset({"div", "rem", "floordiv", "floormod", "pow"})
+# Those that are long pieces of code rather than a few instructions.
+MATH = frozenset({
+    "exp", "expm1", "log", "log1p", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "sigmoid",
+    "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "pow", "erf", "erfc", "lgamma", "digamma",
+})  # fmt: skip
 # Hand-written kernels that do not fit the loop form; every target has one of each.
 SPECIALS: dict[str, str] = {
     "permutation": "b0: int64[n] out, dims (n, key, counter): a uniform random permutation of "

@@ -2,7 +2,9 @@
 draft.
 
 Operations that vary along outer axes only are computed once for each outer point; each level of
-reductions is one stage over the inner axes, in which everything it needs is computed anew.
+reductions is one stage over the inner axes. What a stage needs it computes anew, but costly values
+are *kept*: an earlier stage writes them into the memory of a tensor that a later one is to write
+over (softmax: exp(x - max) goes to the output while it is summed, and is divided there).
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from graphc.ir import dtypes
 from graphc.ir import lowering as low
 from graphc.ir.graph import Operation, Tensor
 
+COSTLY = 8  # units of one addition: from here on a value is cheaper read again than computed again
+
 
 class LoopLowering:
     """Builds the draft of a group of kind "loops"."""
@@ -29,6 +33,7 @@ class LoopLowering:
         self.axis_number: dict[int, int] = {}  # group axis -> draft axis
         self.outside: dict[Tensor, int] = {}  # values of stages without inner axes
         self.outside_memo: dict[Any, int] = {}
+        self.kept: dict[Tensor, Tensor] = {}  # costly value -> in whose memory it lies for now
 
     def build(self) -> Draft:
         group, draft = self.group, self.draft
@@ -44,7 +49,9 @@ class LoopLowering:
             chosen = [op for op in group.operations if levels[op] == level]
             self._outer_stage([op for op in chosen if not self._is_inner(op)])
             if group.inner:
-                self._inner_stage([op for op in chosen if self._is_inner(op) or self._folds(op)])
+                later = [op for op in group.operations if levels[op] > level]
+                inner = [op for op in chosen if self._is_inner(op) or self._folds(op)]
+                self._inner_stage(inner, later)
         return draft
 
     def _contraction_axes(self, op: Operation) -> None:
@@ -133,21 +140,24 @@ class LoopLowering:
         if self.code.body or stores:
             self.draft.stages.append(Stage((), tuple(self.code.body), (), tuple(stores)))
 
-    def _inner_stage(self, chosen: list[Operation]) -> None:
+    def _inner_stage(self, chosen: list[Operation], later: list[Operation]) -> None:
         """One loop over the inner axes: reductions of this level and stores of its tensors."""
         group = self.group
-        folds = [op for op in chosen if self._folds(op)]
-        stored = [op for op in chosen if not self._folds(op) and op.outputs[0] in self.fused.stored]
+        folds, stored = self._ends(chosen)
         if not folds and not stored:
             return
         self.code.body = []
         self.code.memo = dict(self.outside_memo)
         local = dict(self.outside)
-        for op in self._needed([op.inputs[0] for op in folds] + [op.outputs[0] for op in stored]):
-            local[op.outputs[0]] = self._compute(op, local)
+        needed = self._needed([op.inputs[0] for op in folds] + [op.outputs[0] for op in stored])
+        for op in needed:
+            kept = self.kept.get(op.outputs[0])
+            value = self._compute(op, local) if kept is None else self._load_kept(kept)
+            local[op.outputs[0]] = value
         stores: list[Store] = []
         for op in stored:
             self._store(op, local[op.outputs[0]], stores)
+        self._keep(needed, stored, later, local, stores)
         reduces = []
         for op in folds:
             lowering = op.definition.lowering
@@ -159,6 +169,64 @@ class LoopLowering:
         axes = tuple(self.axis_number[a] for a in group.inner or ())
         self.draft.stages.append(Stage(axes, tuple(self.code.body), tuple(reduces), tuple(stores)))
         self._results(folds)
+
+    def _ends(self, chosen: list[Operation]) -> tuple[list[Operation], list[Operation]]:
+        """What inner stages are there for: reductions, and operations whose values are stored."""
+        folds = [op for op in chosen if self._folds(op)]
+        stored = [op for op in chosen if self._is_inner(op) and op.outputs[0] in self.fused.stored]
+        return folds, stored
+
+    # -- costly values that several stages need
+
+    def _keep(
+        self,
+        needed: list[Operation],
+        stored: list[Operation],
+        later: list[Operation],
+        local: dict[Tensor, int],
+        stores: list[Store],
+    ) -> None:
+        """Note which costly values of this stage lie in memory when later stages need them."""
+        written = {op.outputs[0] for op in stored}
+        self.kept = {value: t for value, t in self.kept.items() if t not in written or value is t}
+        self.kept |= {op.outputs[0]: op.outputs[0] for op in stored if self._is_costly(op)}
+        folds, ends = self._ends(later)
+        again = self._needed([op.inputs[0] for op in folds] + [op.outputs[0] for op in ends])
+        for op in reversed(needed):
+            value = op.outputs[0]
+            if op not in again or value in self.kept or not self._is_costly(op):
+                continue
+            for end in ends:
+                target = end.outputs[0]
+                if self._fits(value, target):
+                    self.kept[value] = target
+                    self.draft.written[target] = None
+                    stores.append(Store(self._place(target), local[value]))
+                    again = self._needed(
+                        [op.inputs[0] for op in folds] + [op.outputs[0] for op in ends]
+                    )
+                    break
+
+    def _is_costly(self, op: Operation) -> bool:
+        lowering = op.definition.lowering
+        return isinstance(lowering, low.Elementwise) and lowering.cost >= COSTLY
+
+    def _fits(self, value: Tensor, target: Tensor) -> bool:
+        """Whether `target`, to be written later, has room for `value` and nothing in it yet."""
+        writes = self.group.writes
+        return (
+            value.dtype is target.dtype
+            and writes[value.op] == writes[target.op]
+            and dims(value) == dims(target)
+            and target not in self.kept.values()
+        )
+
+    def _place(self, tensor: Tensor) -> Access:
+        position = linear(dims(tensor), self._points(self.group.writes[tensor.op]))
+        return Access(self.code.buffer(tensor), position.affine())
+
+    def _load_kept(self, target: Tensor) -> int:
+        return self.code.emit("load", target.dtype, (), self._place(target))
 
     def _results(self, folds: list[Operation]) -> None:
         """What the reductions gave, in their dtypes; once for each outer point."""
@@ -194,9 +262,11 @@ class LoopLowering:
         pending = [t.op for t in tensors if self._is_value(t)]
         while pending:
             op = pending.pop()
-            if op in wanted or op.outputs[0] in self.outside:
+            if op in wanted or op.outputs[0] in self.outside or self._folds(op):
                 continue
             wanted.add(op)
+            if op.outputs[0] in self.kept:
+                continue
             pending += [t.op for t in op.inputs if self._is_value(t)]
         return [op for op in self.group.operations if op in wanted]
 
@@ -204,9 +274,8 @@ class LoopLowering:
         tensor = op.outputs[0]
         if tensor not in self.fused.stored:
             return
-        position = linear(dims(tensor), self._points(self.group.writes[op]))
         self.draft.written[tensor] = None
-        stores.append(Store(Access(self.code.buffer(tensor), position.affine()), value))
+        stores.append(Store(self._place(tensor), value))
 
     def _read(self, op: Operation, index: int, values: dict[Tensor, int]) -> int:
         """The element of an input that an operation reads."""

@@ -24,11 +24,12 @@ from graphc.codegen.lower import Lowering
 from graphc.ir.dims import Symbol, product
 from graphc.ir.function import Function
 from graphc.ir.graph import Operation, Tensor
+from graphc.ir.records import record
 
 ALIGNMENT = 64
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """Where a storage lives.
 
@@ -41,7 +42,7 @@ class Place:
     name: Any
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HostStep:
     """A host operation, run in Python between two native stretches."""
 
@@ -49,7 +50,7 @@ class HostStep:
     inputs: tuple[Tensor, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SizeStep:
     """Sizes that become known here: (symbol, storage of the integer tensor, element)."""
 

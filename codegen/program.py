@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -26,11 +26,16 @@ from graphc.ir.interpreter import run_function
 from graphc.ir.lowering import Host
 from graphc.ir.passes import DEFAULT_PIPELINE, PassPipeline
 from graphc.ir.passes.resolve import resolve
+from graphc.ir.records import record
+
+if TYPE_CHECKING:
+    from graphc.codegen.bound import Structure
+    from graphc.codegen.cpu.entry import Record
 
 TARGETS = ("cpu", "numpy", "cuda")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Options:
     """How to compile. `target`: "cpu" (LLVM), "numpy" (the interpreter), "cuda" (numba.cuda).
 
@@ -49,6 +54,16 @@ class Variant(Protocol):
 
     def run(self, arrays: Sequence[np.ndarray], state: SessionState) -> list[np.ndarray] | None:
         """The results, or None where a guard does not hold (nothing has happened then)."""
+        ...
+
+    def bind(
+        self,
+        arrays: Sequence[np.ndarray],
+        state: SessionState,
+        structure: Structure,
+        least: int = 0,
+    ) -> Record | None:
+        """A record for the native entry; None where there cannot be one, or a guard fails."""
         ...
 
 
@@ -92,6 +107,20 @@ class Program:
             assert results is not None, "a fresh variant must accept the run it was made for"
             self._variants.insert(0, variant)
             return results
+
+    def bind(
+        self,
+        arrays: Sequence[np.ndarray],
+        state: SessionState,
+        structure: Structure,
+        least: int = 0,
+    ) -> Record | None:
+        """A record that runs the variant for arrays like these; None where it needs Python."""
+        for variant in self._variants:
+            record = variant.bind(arrays, state, structure, least)
+            if record is not None:
+                return record
+        return None
 
     def resolve(self, arrays: Sequence[np.ndarray], state: SessionState) -> Function:
         """The function of this program for arrays like these, before any pass."""
@@ -140,6 +169,15 @@ class Interpreted:
         with state.lock if self.locks else contextlib.nullcontext():
             return self._run(arrays, state)
 
+    def bind(
+        self,
+        arrays: Sequence[np.ndarray],
+        state: SessionState,
+        structure: Structure,
+        least: int = 0,
+    ) -> None:
+        """None: there is no native code."""
+
     def _run(self, arrays: Sequence[np.ndarray], state: SessionState) -> list[np.ndarray] | None:
         function = self.function
         feeds = [p for p in function.parameters if p.kind == "feed"]
@@ -159,7 +197,7 @@ class Interpreted:
             flags,
         )
         with state.lock:
-            state.variables.update({n: np.array(v, order="C") for n, v in outcome.updates.items()})
+            state.update({n: np.array(v, order="C") for n, v in outcome.updates.items()})
             state.advance_random(self.random_names)
-            state.statistics["runs"] += 1
+            state.count_run()
         return [np.array(r, order="C") for r in outcome.results]

@@ -7,16 +7,16 @@ are copies of an earlier draft over other tensors.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from graphc.codegen.draft import Draft
 from graphc.codegen.fusion import Fused, Group, dims
 from graphc.ir import lowering as low
 from graphc.ir.graph import Operation, Tensor
+from graphc.ir.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Template:
     """A draft and the storages it was made for, in the order of the signature."""
 

@@ -16,8 +16,10 @@ def as_array(value: Any, dtype: DType | None) -> np.ndarray:
     dtype; with `dtype` given, a Python value must be representable in it.
 
     Raises:
-        TypeError: the value does not fit the dtype; ValueError: a ragged list.
+        TypeError: the value does not fit the dtype; ValueError: None, or a ragged list.
     """
+    if value is None:
+        raise ValueError("None values not supported.")
     if dtype is not None and isinstance(value, (bool, int, float, np.generic)):
         return _scalar_array(value, dtype)
     try:
@@ -81,7 +83,9 @@ def _string_array(array: np.ndarray, value: Any, dtype: DType | None) -> np.ndar
             f"Expected {dtype.name}, got {value!r} of type '{type(value).__name__}' instead."
         )
     flat = []
-    for item in array.ravel().tolist():
+    # NumPy writes the numbers beside a text as texts
+    items = array if isinstance(value, np.ndarray) else np.asarray(value, object)
+    for item in items.ravel().tolist():
         if isinstance(item, str):
             item = item.encode()
         if not isinstance(item, bytes):

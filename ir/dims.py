@@ -9,8 +9,9 @@ resolved.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Union
+
+from graphc.ir.records import record
 
 
 class Unknown:
@@ -37,7 +38,7 @@ class Unknown:
 UNKNOWN = Unknown()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Symbol:
     """A run-time size. `name` is unique within a function and stable between runs."""
 
@@ -47,7 +48,7 @@ class Symbol:
         return self.name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Apply:
     """An operation that a polynomial cannot hold: floordiv, mod, min, max."""
 

@@ -165,6 +165,8 @@ def as_dtype(value: Any) -> DType:
     elif isinstance(value, type) and value in _BY_PYTHON:
         return _BY_PYTHON[value]
     try:
+        if value is None:  # float64 to NumPy
+            raise TypeError
         dtype = np.dtype(value)
     except TypeError:
         raise TypeError(f"Cannot convert value {value!r} to a TensorFlow DType.") from None

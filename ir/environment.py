@@ -18,6 +18,11 @@ def use_disk_cache() -> bool:
     return os.environ.get("GRAPHC_NO_DISK_CACHE", "") in ("", "0")
 
 
+def use_entry() -> bool:
+    """Whether calls may go to native code directly: GRAPHC_NO_ENTRY is empty, 0 or not set."""
+    return os.environ.get("GRAPHC_NO_ENTRY", "") in ("", "0")
+
+
 def num_threads() -> int | None:
     """GRAPHC_NUM_THREADS: how many threads kernels may use; None for as many as there are cores.
 

@@ -9,6 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 
+class DTypeMismatchError(TypeError, ValueError):
+    """A tensor stands where one of another dtype is wanted.
+
+    TensorFlow 1 raises TypeError where it is an operand, ValueError where it is to be converted.
+    """
+
+
 class OpError(Exception):
     """Raised when running a graph fails.
 

@@ -12,10 +12,11 @@ from typing import Any, Literal
 
 from graphc.ir.dims import Symbol
 from graphc.ir.graph import Graph, Operation, Tensor
+from graphc.ir.records import record
 from graphc.ir.shapes import ShapeEnvironment
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Parameter:
     """An input of a function: the op of type "Parameter" behind `tensor` carries the same facts.
 
@@ -28,7 +29,7 @@ class Parameter:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Function:
     """A straight-line program over a body graph.
 

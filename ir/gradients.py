@@ -13,10 +13,12 @@ from typing import Any, Literal
 from graphc.ir import collector, dtypes
 from graphc.ir.dims import Unknown
 from graphc.ir.errors import InternalError
-from graphc.ir.graph import Graph, IndexedSlices, NoGradient, Operation, Tensor
+from graphc.ir.graph import ZERO, Graph, IndexedSlices, NoGradient, Operation, Tensor
+from graphc.ir.opdef import ZeroGradient
 from graphc.ir.types import TensorType, shape_text
 
 Cotangent = Tensor | IndexedSlices
+_Contribution = Cotangent | ZeroGradient
 
 # Operation types whose gradient hands sparse cotangents through as they are.
 _PASS_SLICES = frozenset({"Identity", "PlaceholderWithDefault"})
@@ -42,7 +44,8 @@ def gradients(
 
     Returns:
         For each x a tensor of its shape and dtype, `IndexedSlices` where it was only gathered from,
-        or None. Integer and bool tensors carry no gradients.
+        or None. Integer and bool tensors carry no gradients. An x that ys depend on in steps alone
+        (`sign`) gets zeros.
 
     Raises:
         TypeError: a y is complex and has no grad_ys, or a grad_ys is of another kind than its y.
@@ -127,8 +130,8 @@ class _Backward:
         self.graph = graph
         self.ys = ys
         self.targets = set(xs)
-        self.pending: dict[Tensor, list[Cotangent]] = {}
-        self.results: dict[Tensor, Cotangent] = {}
+        self.pending: dict[Tensor, list[_Contribution]] = {}
+        self.results: dict[Tensor, _Contribution] = {}
         ancestors = _ancestors(ys, min(x.op.number for x in xs))
         self.active = _active(ancestors, self.targets, stops)
         self.operations = [op for op in ancestors if not self.active.isdisjoint(op.outputs)]
@@ -145,43 +148,56 @@ class _Backward:
 
     def result(self, x: Tensor) -> Cotangent | None:
         if x not in self.results and x in self.pending:
-            self.results[x] = accumulate(self.pending.pop(x))
-        return self.results.get(x)
+            self.results[x] = _total(self.pending.pop(x))
+        dx = self.results.get(x)
+        if dx is ZERO:
+            dx = self.results[x] = self.graph.op("ZerosLike", x)
+        return dx
 
     def _visit(self, op: Operation) -> None:
         """Turn the cotangents of an operation's outputs into those of its inputs."""
         pending = self.pending
         cotangents: list[Cotangent | None] = []
         is_reached = False
+        is_zero = True
         for tensor in op.outputs:
             given = pending.pop(tensor, None)
-            dy = None
+            dy: _Contribution | None = None
             if given is not None:
                 is_reached = True
                 if len(given) > 1:
                     with self.graph.provenance(op):
-                        dy = accumulate(given)
+                        dy = _total(given)
                 else:
                     dy = given[0]
                 if tensor in self.targets:
                     self.results[tensor] = dy
-            cotangents.append(dy)
+            if dy is None or dy is ZERO:
+                cotangents.append(None)
+            else:
+                is_zero = False
+                cotangents.append(dy)
         active = self.active
         if not is_reached or op in self.stops or active.isdisjoint(op.inputs):
             return
-        for tensor, dx in zip(op.inputs, self._differentiate(op, cotangents), strict=True):
+        dxs = self._differentiate(op, None if is_zero else cotangents)
+        for tensor, dx in zip(op.inputs, dxs, strict=True):
             if dx is not None and tensor in active:
-                if dx.__class__ is not Tensor or dx.type is not tensor.type:
+                if dx is not ZERO and (dx.__class__ is not Tensor or dx.type is not tensor.type):
                     _check_cotangent(op, tensor, dx)
                 pending.setdefault(tensor, []).append(dx)
 
     def _differentiate(
-        self, op: Operation, cotangents: list[Cotangent | None]
-    ) -> Sequence[Cotangent | None]:
+        self, op: Operation, cotangents: list[Cotangent | None] | None
+    ) -> Sequence[_Contribution | None]:
+        """The cotangents of the inputs; `cotangents` None: those of the outputs are zero."""
         if isinstance(op.definition.gradient, NoGradient):
             return [None] * len(op.inputs)
+        if cotangents is None:
+            return [ZERO] * len(op.inputs)
         found = self.graph.differentiate(op, cotangents, self.active, _call_rule)
-        dxs: Sequence[Cotangent | None] = found if isinstance(found, (list, tuple)) else [found]
+        dxs: Sequence[_Contribution | None]
+        dxs = found if isinstance(found, (list, tuple)) else [found]
         if len(dxs) != len(op.inputs):
             raise InternalError(
                 None, op,
@@ -256,6 +272,12 @@ def _check_cotangent(op: Operation, x: Tensor, dx: Cotangent) -> None:
         )
     merged = (b if isinstance(a, Unknown) else a for a, b in zip(ours, theirs, strict=True))
     dx.type = TensorType(dx.dtype, tuple(merged))
+
+
+def _total(contributions: Sequence[_Contribution]) -> _Contribution:
+    """The sum of what flows back to one tensor."""
+    built = [dy for dy in contributions if dy is not ZERO]
+    return accumulate(built) if built else ZERO
 
 
 def accumulate(contributions: Sequence[Cotangent]) -> Cotangent:

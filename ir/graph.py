@@ -20,6 +20,7 @@ from graphc.ir.hooks import HOOKS, Hooks
 from graphc.ir.inference import TypeContext, infer
 from graphc.ir.opdef import (
     INDEX_INPUTS,
+    ZERO,
     Attr,
     NoGradient,
     OpDef,
@@ -40,6 +41,7 @@ from graphc.ir.tensor import IndexedSlices, Operation, Tensor, convert
 __all__ = [
     "HOOKS",
     "INDEX_INPUTS",
+    "ZERO",
     "Attr",
     "Graph",
     "Hooks",

@@ -7,7 +7,6 @@ beyond freeing values that nobody reads again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
@@ -18,14 +17,17 @@ from graphc.ir.function import Function, Parameter
 from graphc.ir.graph import Operation, Tensor
 from graphc.ir.lowering import Host
 from graphc.ir.random import random_bits
+from graphc.ir.records import record
 from graphc.ir.shapes import Guard
 from graphc.ir.types import TensorType
 
 # (key, run counter) of a random operation.
 RandomState = Callable[[Operation], tuple[int, int]]
+# What becomes of a result: (operation, its operands, the result) -> the result as it is used.
+Rounding = Callable[[Operation, Sequence[np.ndarray], np.ndarray], np.ndarray]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Results:
     """What a run gives: the results in order, and the new values of variables by name."""
 
@@ -112,7 +114,7 @@ def run_function(
     variables: Mapping[str, Any] | None = None,
     random: RandomState | None = None,
     initialized: Mapping[str, bool] | None = None,
-    rounding: Callable[[np.ndarray], np.ndarray] | None = None,
+    rounding: Rounding | None = None,
 ) -> Results:
     """Evaluate a function.
 
@@ -180,7 +182,7 @@ class _Run:
         self,
         function: Function,
         random: RandomState | None,
-        rounding: Callable[[np.ndarray], np.ndarray] | None = None,
+        rounding: Rounding | None = None,
     ) -> None:
         self.random = random
         self.rounding = rounding
@@ -207,7 +209,9 @@ class _Run:
             self._bind_dim(dim, int(element))
         self._bind_elements(tensor, value)
         self._check(tensor, value)
-        self.values[tensor] = value if self.rounding is None else self.rounding(value)
+        self.values[tensor] = (
+            value if self.rounding is None else self.rounding(tensor.op, (), value)
+        )
 
     def _bind_elements(self, tensor: Tensor, value: np.ndarray) -> bool:
         """Bind the mid-run sizes that a tensor holds; whether there are any."""
@@ -228,7 +232,7 @@ class _Run:
         arrays = [self.values[t] for t in op.inputs]
         results = run_operation(op, arrays, self.sizes, self.random)
         if self.rounding is not None:
-            results = [self.rounding(result) for result in results]
+            results = [self.rounding(op, arrays, result) for result in results]
         fresh = False
         for tensor, result in zip(op.outputs, results, strict=True):
             fresh |= self._bind_elements(tensor, result)

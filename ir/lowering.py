@@ -7,10 +7,10 @@ A lowering describes, for one element of the output, where its inputs are read a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from graphc.ir.dtypes import DType
+from graphc.ir.records import record
 
 ReductionKind = Literal["sum", "prod", "max", "min", "any", "all", "argmax", "argmin"]
 StoreMode = Literal["set", "add", "sub", "mul", "div", "min", "max"]
@@ -57,7 +57,7 @@ class ScalarBuilder(Protocol):
     def __getattr__(self, name: str) -> Callable[..., Any]: ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Index:
     """An affine position: offset + sum(coefficient * output axis) + indirect terms.
 
@@ -69,7 +69,7 @@ class Index:
     indirect: tuple[Indirect, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Indirect:
     """The value of an index operand at a position, times `coefficient`.
 
@@ -82,7 +82,7 @@ class Indirect:
     coefficient: Any = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Region:
     """Where a read is inside its operand: low <= index < high; outside, the element is `other`."""
 
@@ -101,7 +101,7 @@ def at(offset: Any) -> Index:
     return Index((), offset)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Elementwise:
     """Output element = scalar(builder, *input elements), inputs broadcast as NumPy does.
 
@@ -113,7 +113,7 @@ class Elementwise:
     cost: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reduction:
     """Fold input 0 over `axes(op)`; the output drops or keeps them (size 1) as its type says."""
 
@@ -121,7 +121,7 @@ class Reduction:
     axes: Callable[[Any], tuple[int, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class View:
     """Output element = input 0 at `index(op)`.
 
@@ -135,19 +135,19 @@ class View:
     fill: Callable[[Any], Any] = lambda op: 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reshape:
     """The same elements in row-major order under another shape."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Placement:
     """Inputs (all but the definition's shape_inputs) one after the other along `axis(op)`."""
 
     axis: Callable[[Any], int]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scatter:
     """Start from operand `base` (None: zeros) and combine every element of `updates` into it.
 
@@ -161,14 +161,14 @@ class Scatter:
     index: Callable[[Any], tuple[Index, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Contraction:
     """Matrix product over the last two axes, leading axes broadcast; `transposes(op)` -> (a, b)."""
 
     transposes: Callable[[Any], tuple[bool, bool]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Special:
     """A hand-written kernel by name (`codegen.kernel.SPECIALS`); `dims(op)` are its sizes."""
 
@@ -176,26 +176,26 @@ class Special:
     dims: Callable[[Any], tuple[Any, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Dims:
     """The output holds sizes: attribute `dims` (a tuple, row-major)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Source:
     """A value from outside the step: a feed, a variable, a constant (`kind`)."""
 
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Host:
     """A call back into Python with the inputs as arrays: `call(op, *arrays)` gives the outputs."""
 
     call: Callable[..., Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ordering:
     """Nothing to compute: `NoOp` and its kin."""
 

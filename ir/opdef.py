@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
 from graphc.ir.lowering import Lowering
+from graphc.ir.records import record
 
 if TYPE_CHECKING:
     from graphc.ir.inference import TypeContext
     from graphc.ir.tensor import Operation
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Attr:
     """An attribute of an operation type.
 
@@ -31,7 +33,7 @@ class Attr:
     choices: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Operand:
     """An input of a sample: random values of a shape, or the given ones.
 
@@ -45,7 +47,7 @@ class Operand:
     value: Any = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sample:
     """One example of an operation type, from which tests draw.
 
@@ -62,14 +64,27 @@ class Sample:
     tolerance: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NoGradient:
     """The explicit statement that an operation type has no gradient."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+class ZeroGradient(Enum):
+    """What a gradient rule gives for an input whose changes the result does not show.
+
+    Such an input is connected, as one that gets None is not: `gradients` gives zeros for it, and
+    builds nothing of them on the way.
+    """
+
+    ZERO = "zero"
+
+
+ZERO: Final = ZeroGradient.ZERO
+
+
+@record
 class OpDef:
     """All there is to know about an operation type.
 
@@ -79,8 +94,8 @@ class OpDef:
         inputs: names of inputs; a last name ``*rest`` takes any number.
         infer: type rule: (TypeContext) -> types of the outputs (one TensorType or a sequence).
         reference: NumPy meaning: (ReferenceContext, *arrays) -> array or tuple of arrays.
-        gradient: (op, *cotangents) -> one of Tensor, IndexedSlices, None per input; a cotangent is
-            None where nothing depends on that output. Or `NoGradient(reason)`.
+        gradient: (op, *cotangents) -> one of Tensor, IndexedSlices, ZERO, None per input; a
+            cotangent is None where nothing depends on that output. Or `NoGradient(reason)`.
         attrs: attribute name -> `Attr`.
         outputs: names of outputs (a last ``*rest``: any number); () for operations run for effect.
         lowering: how kernels are made of it (see graphc.ir.lowering); or

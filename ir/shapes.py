@@ -8,13 +8,14 @@ hints and recorded as a `Guard`; the compiled code is right for every run that a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from graphc.ir.dims import Dim, Symbol, as_symbol, evaluate, substitute, symbol, symbols
+from graphc.ir.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Guard:
     """A decision: `a relation b` held when compiling and must hold in every run.
 
@@ -186,8 +187,22 @@ class ShapeEnvironment:
         )
 
     def _unify(self, a: Any, b: Any) -> None:
+        """Let a symbol stand for what it was found equal to, if that is known no later."""
         for one, other in ((a, b), (b, a)):
             name = as_symbol(one)
-            if name is not None and name not in symbols(other) and name not in self._same:
+            if name is None or name in symbols(other) or name in self._same:
+                continue
+            if self._known_at(other) <= self._known_at(one):
                 self._same[name] = other
                 return
+
+    def _known_at(self, dim: Any) -> int:
+        """When a dimension is known: 0 before the run, n with the n-th of the mid-run sizes.
+
+        Symbols of these are made in the order of the operations that ask for them, so whatever asks
+        for a later one comes after what gives an earlier one.
+        """
+        if not self.dynamic:
+            return 0
+        order = list(self.dynamic)
+        return max((order.index(s) + 1 for s in symbols(dim) if s in self.dynamic), default=0)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from graphc.ir.dtypes import DType
-from graphc.ir.errors import format_source
+from graphc.ir.errors import DTypeMismatchError, format_source
 from graphc.ir.hooks import HOOKS
 from graphc.ir.sources import Source
 from graphc.ir.types import TensorType, shape_text
@@ -354,7 +354,8 @@ def convert(value: Any, dtype: DType | None, graph: Graph) -> Tensor:
     """A tensor of `graph` for anything a user may pass.
 
     Raises:
-        TypeError: the value has no such type; ValueError: a tensor of another graph or dtype.
+        TypeError: the value has no such type; ValueError: None, or a tensor of another graph;
+            both: a tensor of another dtype.
     """
     if isinstance(value, Tensor):
         if value.op.graph is not graph:
@@ -363,7 +364,7 @@ def convert(value: Any, dtype: DType | None, graph: Graph) -> Tensor:
                 "inside the same `with graph.as_default():`"
             )
         if dtype is not None and value.type.dtype is not dtype:
-            raise ValueError(
+            raise DTypeMismatchError(
                 f"Tensor conversion requested dtype {dtype.name} for Tensor with dtype "
                 f"{value.dtype.name}: {value}; use tf.cast"
             )

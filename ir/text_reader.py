@@ -9,7 +9,6 @@ import contextlib
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
@@ -26,6 +25,7 @@ from graphc.ir.graph import (
     complete_attrs,
     definition,
 )
+from graphc.ir.records import record
 from graphc.ir.shapes import Guard, ShapeEnvironment
 from graphc.ir.text import FUNCTION_HEADER, GRAPH_HEADER
 from graphc.ir.text_values import ParseError, Scanner, has_kind
@@ -37,7 +37,7 @@ _ESCAPE = re.compile(r"\\(.)")
 _ROLES = ("forward", "gradient", "update", "init")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Line:
     """What the line of an operation says."""
 

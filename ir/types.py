@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from graphc.ir.dims import UNKNOWN, AnyDim, Dim, Unknown, product
 from graphc.ir.dtypes import DType, as_dtype
+from graphc.ir.records import record
 
 Shape = tuple[AnyDim, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TensorType:
     """dtype and shape; `shape` is None while even the rank is unknown."""
 

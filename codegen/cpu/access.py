@@ -7,7 +7,6 @@ its address becomes that of `@zeros` (loads) or `%nowhere`, scratch memory (stor
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from graphc.codegen.cpu.address import Addressing, Form
 from graphc.codegen.cpu.memory import Memory
@@ -16,9 +15,10 @@ from graphc.codegen.cpu.target import Features
 from graphc.codegen.cpu.text import Builder, memory_type, vector
 from graphc.codegen.kernel import Access, Kernel
 from graphc.ir.dtypes import DType
+from graphc.ir.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Site:
     """An access at a point: `address` is that of lane 0; `scalar` (an i1) and `mask` (a vector of
     them) are its predicates, `exists` whether its checked indices have any valid value; None stands

@@ -8,14 +8,14 @@ so that address arithmetic of outer loops happens there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from graphc.codegen.cpu.points import Lanes, Point, Value, both, iota, splat
 from graphc.codegen.cpu.text import Builder
 from graphc.codegen.kernel import Access, Affine, Bound, D, Instruction, Kernel, Size
+from graphc.ir.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Form:
     """An affine form at a point: sum of `terms` (i64 names) + `constant` + lane * `step` + the i64
     vectors `varying` (gathered values that differ between lanes)."""

@@ -12,9 +12,9 @@ from graphc.codegen.cpu import vecmath
 from graphc.codegen.cpu.numeric import BITS, Num, fma, where
 from graphc.codegen.cpu.philox import philox
 from graphc.codegen.cpu.text import element_type, suffix
+from graphc.codegen.kernel import MATH
 from graphc.ir.dtypes import DType
 
-MATH = frozenset(vecmath.FORMULAS) - {"fmod", "ipow", "upow"}
 _COMPARISONS = {
     # name: (float, signed, unsigned predicate)
     "eq": ("oeq", "eq", "eq"), "ne": ("une", "ne", "ne"),
@@ -57,8 +57,7 @@ def convert(x: Num, source: DType, target: DType) -> Num:
         if target.is_floating:
             wider = BITS[element] > BITS[x.element]
             return x.cast("fpext" if wider else "fptrunc", element)
-        name = "fptoui.sat" if target.is_unsigned else "fptosi.sat"
-        return _convert_saturating(x, name, element)
+        return _convert_saturating(x, target)
     signed = source.kind == "int"
     if target.is_floating:
         return x.cast("sitofp" if signed else "uitofp", element)
@@ -69,8 +68,19 @@ def convert(x: Num, source: DType, target: DType) -> Num:
     return x.cast("sext" if signed else "zext", element)
 
 
-def _convert_saturating(x: Num, name: str, element: str) -> Num:
-    code = x.code
+def _convert_saturating(x: Num, target: DType) -> Num:
+    code, element = x.code, element_type(target)
+    low, high = int(target.min), int(target.max)
+    if x.element != "half" and high < 2**31:
+        # clamped, conversion to i32 cannot fail; 2^31 - 1 itself is no float32
+        top = float(high) if high < 2**24 or x.element == "double" else float(2**31 - 128)
+        inside = where(x > low, x, low)
+        inside = where(inside < top, inside, top)
+        number = where(x.is_nan(), 0, inside.cast("fptosi", "i32"))
+        if top != high:
+            number = where(x > top, high, number)
+        return number.cast("trunc", element)
+    name = "fptoui.sat" if target.is_unsigned else "fptosi.sat"
     mangled = f"{suffix(element, code.width)}.{suffix(x.element, code.width)}"
     text = f"call {code.type(element)} @llvm.{name}.{mangled}({x.type} {x.name})"
     return code.let(text, element, "toint")

@@ -40,6 +40,7 @@ from graphc.codegen.cpu.text import Builder, element_type, literal
 from graphc.codegen.kernel import (
     CODES,
     DIVISIONS,
+    MATH,
     Access,
     Affine,
     Instruction,
@@ -51,6 +52,10 @@ from graphc.codegen.kernel import (
 from graphc.ir.dtypes import DType, bool_, int64
 
 __all__ = ["VL", "BodyEmitter", "Lanes", "Point", "Value", "entry_lines"]
+
+# Functions inlined in one kernel. A call costs about a tenth of what it calls, and code that is
+# ten times as long takes ten times as long to compile (a chain of 24 tanh: 60 and 8 ms).
+MOST_INLINED = 8
 
 _RECORD = """\
 define internal void @record(ptr %frame, i64 %code, i64 %op, i64 %x, i64 %y)
@@ -105,6 +110,8 @@ class BodyEmitter:
         self.kernel = kernel
         self.features = features
         self.builder = builder
+        long = sum(i.op in MATH for stage in kernel.stages for i in stage.body)
+        builder.compact = long > MOST_INLINED
         self.sites = Sites(kernel, features, builder)
         self.loads = Loads(self.sites)
         self.stores = Stores(self.loads)

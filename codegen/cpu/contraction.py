@@ -2,18 +2,21 @@
 
     text = emit_contraction(kernel, features, module, "kernel_3")  # has the ABI's signature
 
-The nest, from outside: batches; blocks of rows; chunks of columns and stretches of k (only where k
-is long); panels of B as wide as a register tile; row tiles. A panel of B is packed just before its
-use and serves all rows of the block; A is read where it lies, and transposed block by block if its
-rows are adjacent. Sums leave a tile either straight to the output (an epilogue that only stores
-them) or through a small group of rows in the first-level cache, over which the epilogue runs as on
-any vectors.
+The nest, from outside: batches; rows, as many as have room for partial sums; chunks of columns;
+stretches of k (only where k is long); blocks of rows, which stay in the second-level cache; panels
+of B as wide as a register tile; row tiles. The panels of a chunk are packed just before its use and
+serve all blocks; A is read where it lies, and packed block by block if its rows are adjacent. Sums
+leave a tile either straight to the output (an epilogue that only stores them) or through a small
+group of rows in the first-level cache, over which the epilogue runs as on any vectors.
 
-Scratch memory is on the stack, at most about 530 KB: panels of B (256 KB), or a block of A (256 KB)
-and panels (64 KB); partial sums (184 KB, only where k is split); 20 KB of sums. Pages that are not
-needed are never touched. Every element's sum is one chain in the order of k (inner products of
-vectors: a fixed tree), whatever the range [begin, end): results are the same for any split between
-threads.
+Scratch memory is on the stack, about 500 KB: panels of B (260 KB), partial sums (184 KB, only where
+k is split), 20 KB of sums. Where A is packed, 850 KB: panels take 520 KB, the block of A 110 KB.
+Pages that are not needed are never touched.
+
+Every element's sum is one chain in the order of k for each stretch, added up in order (inner
+products of vectors: a fixed tree), whatever the range [begin, end): results are the same for any
+split between threads. A split at multiples of `tiles.ROWS` rows is cheap; each call packs B for
+itself.
 """
 
 from __future__ import annotations

@@ -16,9 +16,12 @@ import numpy as np
 
 from graphc.codegen.cpu.driver_ir import driver_ir
 from graphc.codegen.cpu.jit import CpuTarget, host_target
+from graphc.codegen.cpu.pool import default_threads, pool_address
+from graphc.codegen.cpu.pool_ir import has_pool
 
 CANCELLED = -1
 _WORDS = ctypes.POINTER(ctypes.c_int64)
+_MANAGE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _DRIVE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
 
 
@@ -33,6 +36,8 @@ class FrameStructure(ctypes.Structure):
         ("operands", ctypes.c_int64 * 2),
         ("cancel", ctypes.c_int64),
         ("arena", ctypes.c_void_p),
+        ("threads", ctypes.c_int64),
+        ("pool", ctypes.c_void_p),
     )
 
 
@@ -44,7 +49,9 @@ class Frame:
         ValueError: a table is no contiguous int64 vector.
     """
 
-    __slots__ = ("_address", "_drive", "_programs", "_structure", "buffers", "dims")
+    __slots__ = (
+        "_address", "_default_threads", "_drive", "_programs", "_structure", "buffers", "dims",
+    )  # fmt: skip
 
     def __init__(
         self, buffers: np.ndarray, dims: np.ndarray, target: CpuTarget | None = None
@@ -54,9 +61,12 @@ class Frame:
                 raise ValueError(f"a frame's table is a contiguous int64 vector, not {table!r}")
         self.buffers = buffers
         self.dims = dims
-        self._structure = FrameStructure(address_of(buffers), address_of(dims))
+        self._drive, pool = _driver(target or host_target())
+        self._default_threads = default_threads()
+        self._structure = FrameStructure(
+            address_of(buffers), address_of(dims), threads=self._default_threads, pool=pool
+        )
         self._address = ctypes.addressof(self._structure)
-        self._drive = _driver(target or host_target())
         self._programs: dict[int, tuple[int, np.ndarray]] = {}
 
     def drive(self, program: np.ndarray) -> int:
@@ -101,6 +111,17 @@ class Frame:
         return int(self._structure.operands[0]), int(self._structure.operands[1])
 
     @property
+    def threads(self) -> int:
+        """How many threads a run may use, with the one that drives it. The results do not depend
+        on it. Setting 0 means the default: see `pool.default_threads`.
+        """
+        return int(self._structure.threads)
+
+    @threads.setter
+    def threads(self, number: int) -> None:
+        self._structure.threads = number or self._default_threads
+
+    @property
     def arena(self) -> int:
         """The address of the run's arena; set it before a program that binds buffers."""
         return int(self._structure.arena or 0)
@@ -133,7 +154,21 @@ def array_at(address: int, shape: Sequence[int], dtype: Any) -> np.ndarray:
     return np.frombuffer(memory, kind).reshape(shape)
 
 
+def driver_address(target: CpuTarget | None = None) -> int:
+    """Where the compiled driver is, for native code that calls it."""
+    target = target or host_target()
+    return target.load_text(driver_ir(target.features), ("graphc_drive",), quick=True)[
+        "graphc_drive"
+    ]
+
+
 @cache
-def _driver(target: CpuTarget) -> Any:
-    """The compiled driver."""
-    return _DRIVE(target.load_text(driver_ir(target.features), ("graphc_drive",))["graphc_drive"])
+def _driver(target: CpuTarget) -> tuple[Any, int]:
+    """The compiled driver, and the address of the process's pool (0: this system has none)."""
+    if not has_pool(target.features):
+        found = target.load_text(driver_ir(target.features), ("graphc_drive",), quick=True)
+        return _DRIVE(found["graphc_drive"]), 0
+    symbols = ("graphc_drive", "graphc_pool_reset", "graphc_pool_stop")
+    found = target.load_text(driver_ir(target.features), symbols, quick=True)
+    drive, reset, stop = (found[symbol] for symbol in symbols)
+    return _DRIVE(drive), pool_address(_MANAGE(reset), _MANAGE(stop))

@@ -2,11 +2,12 @@
 
 `graphc_drive(frame, program)` is a loop around a switch over opcodes. Instructions of several
 groups (DIMS, BIND, ALIAS) loop over their groups inside. After each instruction the driver looks at
-the frame's failure code and its cancel flag.
+the frame's failure code and its cancel flag. PARALLEL goes to the functions of `pool_ir`.
 """
 
 from __future__ import annotations
 
+from graphc.codegen.cpu.pool_ir import pool_ir
 from graphc.codegen.cpu.target import Features
 from graphc.codegen.kernel import CODES
 
@@ -50,6 +51,7 @@ decode:
     i64 6, label %load.dim
     i64 7, label %copy
     i64 8, label %zero
+    i64 9, label %parallel
   ]
 next:
   %code = load i64, ptr %code.p, align 8
@@ -83,6 +85,27 @@ call.extent:
 call.now:
   %stop = phi i64 [ 1, %call ], [ %extent, %call.extent ]
   call void %kernel(ptr %frame, ptr %w2, i64 0, i64 %stop)
+  br label %next
+
+; 9 PARALLEL address, extent slot, cost slot, granule, merge, slots...
+parallel:
+  %p.kernel.bits = load i64, ptr %w, align 8
+  %p.kernel = inttoptr i64 %p.kernel.bits to ptr
+  %p.extent.slot = load i64, ptr %w1, align 8
+  %p.extent.p = getelementptr i64, ptr %dims, i64 %p.extent.slot
+  %p.extent = load i64, ptr %p.extent.p, align 8
+  %p.some = icmp sgt i64 %p.extent, 0
+  br i1 %p.some, label %parallel.now, label %checked
+parallel.now:
+  %p.cost.slot = load i64, ptr %w2, align 8
+  %p.cost.p = getelementptr i64, ptr %dims, i64 %p.cost.slot
+  %p.cost = load i64, ptr %p.cost.p, align 8
+  %p.granule = load i64, ptr %w3, align 8
+  %w4 = getelementptr i64, ptr %at, i64 6
+  %p.merge = load i64, ptr %w4, align 8
+  %w5 = getelementptr i64, ptr %at, i64 7
+  call void @share(ptr %frame, ptr %p.kernel, ptr %w5, i64 %p.extent, i64 %p.cost,
+    i64 %p.granule, i64 %p.merge)
   br label %next
 
 ; 3 HOST callback, argument
@@ -337,11 +360,12 @@ guard.failed:
 
 
 def driver_ir(features: Features) -> str:
-    """The driver's module for a processor; its symbol is `graphc_drive`."""
-    return _TEMPLATE.format(
+    """The driver's module for a processor; its symbols are `graphc_drive` and the pool's."""
+    driver = _TEMPLATE.format(
         triple=features.triple,
         attributes="nounwind",
         host=CODES["HOST"],
         memory=CODES["MEMORY"],
         guard=CODES["GUARD"],
     )
+    return f"{driver}\n{pool_ir(features)}"

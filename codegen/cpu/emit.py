@@ -14,11 +14,6 @@ from graphc.codegen.cpu.text import ModuleText
 from graphc.codegen.kernel import Kernel
 
 
-def entry_name(kernel: Kernel) -> str:
-    """The symbol of a kernel's entry point."""
-    return f"kernel_{kernel.key}"
-
-
 def emit_module(kernels: Sequence[Kernel], features: Features) -> str:
     """One module with the entry points of all `kernels` (distinct) and the helpers they need."""
     module = ModuleText()
@@ -29,7 +24,7 @@ def emit_module(kernels: Sequence[Kernel], features: Features) -> str:
 
 def emit_kernel(kernel: Kernel, features: Features, module: ModuleText) -> str:
     """The function(s) of one kernel; helpers go to `module`."""
-    name = entry_name(kernel)
+    name = kernel.symbol
     if kernel.special is not None:
         return emit_special(kernel, features, module, name)
     if kernel.contraction is not None:

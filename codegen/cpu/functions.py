@@ -13,10 +13,12 @@ Formula = Callable[..., Num]
 def apply(name: str, formula: Formula, args: Sequence[Num], inline: bool) -> Num:
     """Call `formula` on `args` (one type) as the function "@name.type" of this module.
 
-    `inline`: the always-inliner puts its code in place of the call.
+    `inline`: the always-inliner puts its code in place of the call, unless the caller is `compact`.
     """
     code, element = args[0].code, args[0].element
     symbol = f"@{name}.{suffix(element, code.width)}"
+    if inline and code.builder.compact:
+        inline, symbol = False, f"{symbol}.called"
     if symbol not in code.builder.module.parts:
         code.builder.module.require(symbol, _define(symbol, formula, args[0], len(args), inline))
     operands = ", ".join(f"{x.type} {x.name}" for x in args)

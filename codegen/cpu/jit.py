@@ -21,15 +21,15 @@ import llvmlite
 import llvmlite.binding as llvm
 
 from graphc.codegen.cpu.cache import DiskCache, default_cache
-from graphc.codegen.cpu.emit import emit_module, entry_name
 from graphc.codegen.cpu.target import Features, host_features
 from graphc.codegen.kernel import Kernel
+from graphc.ir.records import record
 
 BATCH = 16  # kernels that share a module in `compile_many`
 _ENTRY = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CompiledKernel:
     """A kernel in memory: `address` is its entry point (ABI.md), valid while the target lives."""
 
@@ -42,7 +42,7 @@ class CompiledKernel:
     @property
     def ir_text(self) -> str:
         """Its LLVM IR, printed again."""
-        return emit_module([self.kernel], self.features)
+        return _text([self.kernel], self.features)
 
     def __call__(self, frame: int, slots: int, begin: int, end: int) -> None:
         """Run it directly (tests, debugging); arguments are addresses and the range of axis 0."""
@@ -119,7 +119,7 @@ class CpuTarget:
 
     def _build(self, kernels: Sequence[Kernel]) -> None:
         """Compile `kernels` as one module."""
-        data = self.object_code(emit_module(kernels, self.features))
+        data = self.object_code(_text(kernels, self.features))
         if not self._link(data, kernels):
             raise AssertionError(f"object without entry points: {[k.key for k in kernels]}")
         self.statistics.compiled += len(kernels)
@@ -129,11 +129,11 @@ class CpuTarget:
     def _link(self, data: bytes, kernels: Sequence[Kernel]) -> bool:
         """Load an object and note the kernels' addresses; False if it lacks one of them."""
         try:
-            addresses = self.load_object(data, [entry_name(k) for k in kernels])
+            addresses = self.load_object(data, [k.symbol for k in kernels])
         except RuntimeError:
             return False
         for kernel in kernels:
-            name = entry_name(kernel)
+            name = kernel.symbol
             self._kernels[kernel.key] = CompiledKernel(
                 kernel, addresses[name], name, data, self.features
             )
@@ -141,23 +141,26 @@ class CpuTarget:
 
     # -- pieces that the driver shares
 
-    def object_code(self, ir: str) -> bytes:
-        """Compile one module's text to an object file."""
+    def object_code(self, ir: str, quick: bool = False) -> bytes:
+        """Compile one module's text to an object file; `quick`: in a fifth of the time, to code
+        that takes about half as long again.
+        """
         with self._lock:
             module = self._parse(ir)
-            return self._machine.emit_object(module)
+            machine = _target_machine(self.features, 0) if quick else self._machine
+            return machine.emit_object(module)
 
-    def load_text(self, ir: str, symbols: Sequence[str]) -> dict[str, int]:
-        """Compile a module's text, or take it from disk, and look up symbols."""
+    def load_text(self, ir: str, symbols: Sequence[str], quick: bool = False) -> dict[str, int]:
+        """Compile a module (see `object_code`) or take it from disk, and look up symbols."""
         with self._lock:
-            key = self.disk_key(ir)
+            key = self.disk_key(f"{ir}; quick" if quick else ir)
             data = self.disk.get(key) if self.disk is not None else None
             if data is not None:
                 try:
                     return self.load_object(data, symbols)
                 except RuntimeError:
                     pass
-            data = self.object_code(ir)
+            data = self.object_code(ir, quick)
             if self.disk is not None:
                 self.disk.put([key], data)
             return self.load_object(data, symbols)
@@ -208,7 +211,7 @@ class CpuTarget:
 
     def llvm_ir(self, kernel: Kernel) -> str:
         """The LLVM IR that is compiled for `kernel`."""
-        return emit_module([kernel], self.features)
+        return _text([kernel], self.features)
 
     def assembly(self, kernel: Kernel) -> str:
         """The machine code of `kernel` as text."""
@@ -216,10 +219,19 @@ class CpuTarget:
             return self._machine.emit_assembly(self._parse(self.llvm_ir(kernel)))
 
 
-def _target_machine(features: Features) -> llvm.TargetMachine:
+def _text(kernels: Sequence[Kernel], features: Features) -> str:
+    """The LLVM IR of `kernels`. The emitters are imported when something is compiled, which a
+    process that finds all its kernels on disk does not do.
+    """
+    from graphc.codegen.cpu.emit import emit_module
+
+    return emit_module(kernels, features)
+
+
+def _target_machine(features: Features, level: int = 2) -> llvm.TargetMachine:
     _initialize(features == host_features())
     return llvm.Target.from_triple(features.triple).create_target_machine(
-        cpu=features.cpu, features=features.flags, opt=2, reloc="pic", codemodel="default"
+        cpu=features.cpu, features=features.flags, opt=level, reloc="pic", codemodel="default"
     )
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from graphc.codegen.cpu.access import Site, Sites
 from graphc.codegen.cpu.memory import Memory
 from graphc.codegen.cpu.points import Point, Value, active_mask, any_lane, both, splat
 from graphc.codegen.cpu.text import Builder, element_type, literal, vector
 from graphc.codegen.kernel import Access
+from graphc.ir.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Loads:
     """Writes the loads of one kernel into one function."""
 

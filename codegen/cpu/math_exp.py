@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from graphc.codegen.cpu.numeric import Num, fma, polynomial, where
+from graphc.codegen.cpu.numeric import Num, fma, paired, polynomial, where
+from graphc.ir.records import record
 
 INF, NAN = float("inf"), float("nan")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Format:
     """An IEEE format and the constants that go with it.
 
@@ -98,12 +97,23 @@ def scale(p: Num, k: Num) -> Num:
 
 def reduce_exp(x: Num) -> tuple[Num, Num]:
     """(r, k) with x = k ln 2 + r, |r| <= ln 2 / 2, k an integer register."""
+    r, shifted = _reduce(x, format_of(x).round_)
+    return r, shifted.bits() - x.lift(format_of(x).round_).bits()
+
+
+def reduce_biased(x: Num, bias: int) -> tuple[Num, Num]:
+    """(r, bits of k + bias as a float's exponent) for k and r as in `reduce_exp`."""
     form = format_of(x)
-    shifted = fma(x, LOG2E, form.round_)
-    n = shifted - form.round_
-    k = shifted.bits() - x.lift(form.round_).bits()
-    r = fma(n, -form.ln2_low, fma(n, -form.ln2_high, x))
-    return r, k
+    r, shifted = _reduce(x, form.round_ + bias)
+    return r, shifted.bits() << form.mantissa
+
+
+def _reduce(x: Num, round_: float) -> tuple[Num, Num]:
+    """(r, round_ + k)."""
+    form = format_of(x)
+    shifted = fma(x, LOG2E, round_)
+    n = shifted - round_
+    return fma(n, -form.ln2_low, fma(n, -form.ln2_high, x)), shifted
 
 
 def clamp(x: Num, low: float, high: float) -> Num:
@@ -113,24 +123,42 @@ def clamp(x: Num, low: float, high: float) -> Num:
 
 
 def exp(x: Num) -> Num:
-    r, k = reduce_exp(clamp(x, *format_of(x).exp_range))
-    return scale(_exp_reduced(r), k)
+    """p 2^k as p * 2^(k+64) * 2^-64 for x < 0, else p * 2^(k-1) * 2: only the last multiplication
+    rounds or overflows.
+    """
+    form = format_of(x)
+    x = clamp(x, *form.exp_range)
+    r, exponent = reduce_biased(x, 0)
+    negative = x.bits() < 0
+    low, high = (form.bias + move << form.mantissa for move in (64, -1))
+    power = (exponent + where(negative, exponent.lift(low), high)).as_float()
+    return _exp_reduced(r) * power * where(negative, x.lift(2.0**-64), 2.0)
+
+
+def exp_negative(x: Num) -> Num:
+    """exp(x) for x < 1 or NaN."""
+    form = format_of(x)
+    low = form.exp_range[0]
+    r, power = reduce_biased(where(x < low, low, x), form.bias + 64)
+    return _exp_reduced(r) * power.as_float() * 2.0**-64
 
 
 def _exp_reduced(r: Num) -> Num:
-    return fma(r * r, polynomial(r, _EXP[r.element]), r) + 1.0
+    square = r * r
+    return fma(square, paired(r, square, _EXP[r.element]), r) + 1.0
 
 
 def expm1_reduced(r: Num) -> Num:
-    return fma(r * r, polynomial(r, _EXPM1[r.element]), r)
+    square = r * r
+    return fma(square, paired(r, square, _EXPM1[r.element]), r)
 
 
 def expm1(x: Num) -> Num:
     """2^k (p + 1) - 1 = 2 (h p + (h - 1/2)) with h = 2^(k-1), which cannot overflow too early."""
     form = format_of(x)
     low = -20.0 if form is FLOAT else -40.0
-    r, k = reduce_exp(clamp(x, low, form.exp_range[1]))
-    h = power_of_two(k - 1, x)
+    r, power = reduce_biased(clamp(x, low, form.exp_range[1]), form.bias - 1)
+    h = power.as_float()
     result = fma(h, expm1_reduced(r), h - 0.5)
     return where(x.abs() < form.tiny, x, result + result)
 
@@ -143,8 +171,8 @@ def tanh(x: Num) -> Num:
     limit = 9.5 if form is FLOAT else 20.0
     size = x.abs()
     double = where(size > limit, limit, size)
-    r, k = reduce_exp(double + double)
-    h = power_of_two(k, x)
+    r, power = reduce_biased(double + double, form.bias)
+    h = power.as_float()
     m = fma(h, expm1_reduced(r), h - 1.0)
     d = m + 2.0
     q = m / d
@@ -156,7 +184,7 @@ def tanh(x: Num) -> Num:
 def sigmoid(x: Num) -> Num:
     """q = 1 / (1 + e) for x >= 0, e / (1 + e) for x < 0, with e = exp(-|x|): no overflow; less what
     rounding 1 + e added: 1 / (1 + e) is q or 1 - q."""
-    e = exp(-x.abs())
+    e = exp_negative(-x.abs())
     negative = x < 0
     d = e + 1.0
     q = where(negative, e, 1.0) / d
@@ -216,7 +244,7 @@ def _log1p_reduced(f: Num, exponent: Num, correction: Num | float) -> Num:
     form = format_of(f)
     z = f * f
     if form is FLOAT:
-        tail = fma(z, -0.5, f * z * polynomial(f, _LOG["float"]))
+        tail = fma(z, -0.5, f * z * paired(f, z, _LOG["float"]))
     else:
         s = f / (f + 2.0)
         half = z * 0.5

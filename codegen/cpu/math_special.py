@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import pi
 
 from graphc.codegen.cpu.functions import apply
-from graphc.codegen.cpu.math_exp import INF, NAN, exp, log
+from graphc.codegen.cpu.math_exp import INF, NAN, exp_negative, log
 from graphc.codegen.cpu.math_trig import sin, tan
 from graphc.codegen.cpu.numeric import Num, fma, polynomial, where
 
@@ -91,7 +91,7 @@ def erf(x: Num) -> Num:
     small = fma(x, polynomial(z, _ERF[x.element]), x)
     limit = 4.0 if x.element == "float" else 6.0
     t = where(size > limit, limit, size)
-    large = (1.0 - exp(-polynomial(t, _ERF_TAIL[x.element]))).copysign(x)
+    large = (1.0 - exp_negative(-polynomial(t, _ERF_TAIL[x.element]))).copysign(x)
     return where(size <= 1.0, small, where(x.is_nan(), x, large))
 
 
@@ -106,7 +106,7 @@ def erfc(x: Num) -> Num:
     square = t * t
     error = fma(t, t, -square)
     factor = polynomial(u, _ERFC[x.element]) / fma(t, 2.0, 1.0)
-    e = exp(-square)
+    e = exp_negative(-square)
     tail = fma(-error, e * factor, e * factor)
     z = x * x
     near = 1.0 - fma(x, polynomial(z, _ERF[x.element]), x)

@@ -1,4 +1,8 @@
-"""Vector loads and stores: whole, of the first lanes, masked; as the processor does them best."""
+"""Vector loads and stores: whole, of the first lanes, masked; as the processor does them best.
+
+Masked intrinsics are written with the alignment as an operand, as LLVM had them up to version 21:
+later versions upgrade that form when they parse it, older ones know no other.
+"""
 
 from __future__ import annotations
 
@@ -124,7 +128,7 @@ class Memory:
         write = self.builder.read if constant else self.builder.here
         mangled = suffix(element, width)
         if self.masks(element):
-            source = f"ptr align {self.align(element)} {address}"
+            source = f"ptr {address}, i32 {self.align(element)}"
             call = f"call {kind} @llvm.masked.load.{mangled}.p0({source}"
         else:
             self._require("load", element, width)
@@ -135,7 +139,7 @@ class Memory:
         value = f"{vector(element, width)} {name}"
         mangled = suffix(element, width)
         if self.masks(element):
-            target = f"ptr align {self.align(element)} {address}"
+            target = f"ptr {address}, i32 {self.align(element)}"
             call = f"call void @llvm.masked.store.{mangled}.p0({value}, {target}"
             self.builder.line(f"{call}, <{width} x i1> {mask})")
         else:

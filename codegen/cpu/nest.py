@@ -1,6 +1,6 @@
 """The loop nest of a matrix product, between the loops over batches and the register tiles.
 
-Blocks of rows, chunks of columns, stretches of k, panels: see `contraction` for the whole.
+Chunks of columns, stretches of k, blocks of rows, panels: see `contraction` for the whole.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from graphc.codegen.cpu.integers import known
 from graphc.codegen.cpu.problem import (
     block_bytes,
     blocking,
-    padding,
     panels_bytes,
     partial_shape,
     tile_rows,
@@ -27,29 +26,38 @@ from graphc.codegen.kernel import Access
 # 67 packed; 128^3: 86 and 91), and if not (8x1000x1000: 68 and 57; 16x512x784: 58 and 72).
 UNPACKED_ROWS, UNPACKED_ROWS_LARGE = 48, 8
 UNPACKED_BYTES = 256 << 10
+UNPACKED_BYTES_NEAR = 16 << 10  # B stays in the first-level cache: any number of rows
 # Up to as many steps of k, or panels, read A where it lies if its rows are adjacent: a tile then
-# takes few bytes of each cache line, bad for long stretches of k (512^3: 78, transposed 89).
-TRANSPOSED_K, TRANSPOSED_PANELS = 64, 4
+# takes few bytes of each cache line, bad for long stretches of k (512^3: 78, packed 89).
+PACKED_K, PACKED_PANELS = 64, 4
 
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """Where an operand or result lies: an address, and strides in bytes ("" for none)."""
+    """Where an operand or result lies: an address, and strides in bytes ("" for none).
+
+    Of a block of A whose rows are adjacent, `tile` is what a tile's address grows with each row
+    before it, and `tile_k` what is added to the stride of k for each row of the tile.
+    """
 
     address: str
     row: str
     k: str = ""
+    tile: str = ""
+    tile_k: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What is worked on: a block of rows, a stretch of k, a chunk of columns, a panel in it."""
+    """What is worked on: some rows, a stretch of k, a chunk of columns, a panel in it."""
 
+    top: str  # first of the rows between two packings of B
     row: str
     rows: str
     k: str
     steps: str
-    chunk: str = "0"
+    chunk: str
+    end: str  # of the chunk
     column: str = "0"
     columns: str = "0"  # from `column` on
 
@@ -57,20 +65,20 @@ class Place:
 def write(w: Writer) -> None:
     """Write the product for all rows of this call and the current batch."""
     nest = Nest(w)
-    b, i, block = w.builder, w.integers, nest.block
+    i, block = w.integers, nest.block
     low, high = w.range_of(w.problem.row_axis)
     with ExitStack() as stack:
-        loop = stack.enter_context(b.loop("block", low, high, block.rows))
-        row, rows = loop.index, i.min(i.sub(high, loop.index), block.rows)
-        if not block.may_split:
-            nest.write_columns(Place(row, rows, "0", nest.k), nest.columns)
-            return
-        chunk = stack.enter_context(b.loop("chunk", "0", nest.columns, block.columns)).index
-        end = i.min(nest.columns, i.add(chunk, block.columns))
-        stop = i.max(nest.k, "1")
-        k = stack.enter_context(b.loop("k", "0", stop, block.k, nonempty=True)).index
-        steps = i.min(block.k, i.sub(nest.k, k))
-        nest.write_columns(Place(row, rows, k, steps, chunk), end)
+        row, rows = nest.steps(stack, "rows", low, high, block.rows, w.problem.rows)
+        width = i.mul(block.panels, nest.width)
+        chunk, columns = nest.steps(stack, "chunk", "0", nest.columns, width, w.problem.columns)
+        end = i.add(chunk, columns)
+        if block.may_split:
+            stop = i.max(nest.k, "1")
+            k = stack.enter_context(w.builder.loop("k", "0", stop, block.k, nonempty=True)).index
+            steps = i.min(block.k, i.sub(nest.k, k))
+        else:
+            k, steps = "0", nest.k
+        nest.write_chunk(Place(row, row, rows, k, steps, chunk, end))
 
 
 class Nest:
@@ -81,44 +89,56 @@ class Nest:
         self.tile, self.problem = w.tile, w.problem
         self.block = blocking(w.problem, w.tile, w.integers)
         self.columns, self.k = w.size(w.problem.columns), w.size(w.problem.k)
-        available = tile_rows(w.problem, w.tile, self.block)
-        self.panel = panel_function(w.builder.module, w.tile, available, self.block.may_split)
+        available = tile_rows(w.problem, self.block)
+        self.panel = panel_function(
+            w.builder.module, w.tile, available, self.block.may_split, self.problem.left_transposed
+        )
         self.width = str(self.tile.columns)
         self.panel_row = str(self.tile.columns * self.tile.size)
         columns = known(self.columns)
         self.one_panel = columns is not None and columns <= self.tile.columns
         self.whole_panels = columns is not None and columns % self.tile.columns == 0
 
-    def write_columns(self, place: Place, end: str) -> None:
-        """All columns from `place.chunk` to `end`, for one block of rows and one stretch of k."""
-        w, i = self.w, self.i
-        left = self._left(place)
-        packed = w.scratch("panel_b", panels_bytes(self.problem, self.tile, self.block))
-        if self.one_panel:
-            self._write_run(place, left, packed, ("0", self.columns))
-            return
-        step = i.mul(self.block.panels, self.width)
-        with w.builder.loop("columns", place.chunk, end, step) as loop:
-            self._write_run(place, left, packed, (loop.index, end))
+    def steps(
+        self, stack: ExitStack, hint: str, low: str, high: str, step: str, extent: object
+    ) -> tuple[str, str]:
+        """Enter a loop in steps of `step`: (start, length) of each; `extent` is the most there
+        can be. No loop where it is known to be one step."""
+        limit = known(step)
+        start = self.w.builder.loop(hint, low, high, step)
+        if isinstance(extent, int) and limit is not None and extent <= limit:
+            if low == "0" and known(high):
+                return low, high
+            index = stack.enter_context(start).index
+            return index, self.i.sub(high, index)
+        index = stack.enter_context(start).index
+        return index, self.i.min(self.i.sub(high, index), step)
 
-    def _write_run(self, place: Place, left: Matrix, packed: str, columns: tuple[str, str]) -> None:
-        """As many panels as are packed at once, of the columns from the first to the end."""
-        w, i = self.w, self.i
-        first, end = columns
-        if self.problem.right[1] == 1:
-            self._pack_whole(place, columns, packed)
-        if self.one_panel or self.block.panels == "1":
-            self._write_panel(place, left, packed, first)
-            return
-        end = i.min(end, i.add(first, i.mul(self.block.panels, self.width)))
-        with w.builder.loop("column", first, end, self.width, nonempty=True) as loop:
-            skipped = i.mul(i.sub(loop.index, first), w.bytes(place.steps))
-            self._write_panel(place, left, i.address(packed, skipped), loop.index)
+    def write_chunk(self, place: Place) -> None:
+        """All columns of a chunk, for some rows and one stretch of k."""
+        w, i, block = self.w, self.i, self.block
+        packed = w.scratch("panel_b", panels_bytes(self.problem, self.tile, block))
+        self._pack(place, packed)
+        with ExitStack() as stack:
+            first, rows = "0", place.rows
+            height, extent = known(block.block), self.problem.rows
+            if height is None or not isinstance(extent, int) or extent > height:
+                loop = w.builder.loop("block", "0", place.rows, block.block, nonempty=True)
+                first = stack.enter_context(loop).index
+                rows = i.min(i.sub(place.rows, first), block.block)
+            part = replace(place, row=i.add(place.row, first), rows=rows)
+            left = self._left(part)
+            column = place.chunk
+            if not self.one_panel:
+                loop = w.builder.loop("column", column, place.end, self.width, nonempty=True)
+                column = stack.enter_context(loop).index
+            part = self._panel(part, column)
+            self._multiply(left, self._right(part, place.rows, packed), part)
 
-    def _write_panel(self, place: Place, left: Matrix, packed: str, column: str) -> None:
+    def _panel(self, place: Place, column: str) -> Place:
+        """The panel that starts at a column."""
         columns = self.width if self.whole_panels else self.i.sub(self.columns, column)
-        place = replace(place, column=column, columns=columns)
-        self._multiply(left, self._right(place, packed), place)
+        return replace(place, column=column, columns=columns)
 
     def _full(self, place: Place) -> str:
         """The condition that the panel has all its columns."""
@@ -127,31 +147,33 @@ class Nest:
     # -- operands
 
     def _left(self, place: Place) -> Matrix:
-        """A block of A: where it lies, or transposed where its rows are adjacent and that pays."""
+        """A block of A: where it lies, or packed where its rows are adjacent and that pays."""
         w, i, tile, problem = self.w, self.i, self.tile, self.problem
         access, row, step = problem.left
-        lies = Matrix("", w.bytes(w.size(row)), w.bytes(w.size(step)))
-        address = i.address(w.base(access, (problem.row_axis,)), i.mul(place.row, lies.row))
-        address = i.address(address, i.mul(place.k, lies.k))
-        lies = Matrix(address, lies.row, lies.k)
+        row_bytes, k_bytes = w.bytes(w.size(row)), w.bytes(w.size(step))
+        address = i.address(w.base(access, (problem.row_axis,)), i.mul(place.row, row_bytes))
+        address = i.address(address, i.mul(place.k, k_bytes))
+        lies = Matrix(address, row_bytes, k_bytes, row_bytes, "0")
         if not problem.left_transposed:
             return lies
-        panels = i.compare("sgt", self.columns, str(TRANSPOSED_PANELS * tile.columns))
-        long = i.compare("sgt", place.steps, str(TRANSPOSED_K))
+        panels = i.compare("sgt", self.columns, str(PACKED_PANELS * tile.columns))
+        long = i.compare("sgt", place.steps, str(PACKED_K))
         worth = i.both(i.both(panels, long), i.compare("sgt", place.rows, str(ROWS)))
         if worth == "false":
             return lies
         block = w.scratch("block_a", block_bytes(problem, tile, self.block))
-        packed_row = w.bytes(i.add(self.block.k, str(padding(tile))))
-        with w.when("transpose", worth):
+        available = tile_rows(problem, self.block)
+        with w.when("pack_a", worth):
             w.call(
-                packing.transpose(w.builder.module, tile), f"ptr {address}", f"i64 {lies.k}",
-                f"ptr {block}", f"i64 {packed_row}", f"i64 {place.steps}", f"i64 {place.rows}",
+                packing.pack_rows(w.builder.module, tile, available), f"ptr {address}",
+                f"i64 {k_bytes}", f"ptr {block}", f"i64 {place.steps}", f"i64 {place.rows}",
             )  # fmt: skip
         return Matrix(
             i.select(worth, block, address, "ptr"),
-            i.select(worth, packed_row, lies.row),
-            i.select(worth, str(tile.size), lies.k),
+            row_bytes,
+            i.select(worth, "0", k_bytes),
+            i.select(worth, w.bytes(i.add(place.steps, str(packing.BLOCK_PADDING))), row_bytes),
+            i.select(worth, str(tile.size), "0"),
         )
 
     def _right_at(self, place_k: str, column: str) -> tuple[str, str, str]:
@@ -162,57 +184,90 @@ class Nest:
         address = i.address(w.base(access, (self.problem.column_axis,)), i.mul(place_k, k_bytes))
         return i.address(address, i.mul(column, column_bytes)), column_bytes, k_bytes
 
-    def _many(self, place: Place) -> str:
-        """The condition that whole panels are packed."""
+    def _packed(self, place: Place, packed: str, skipped: str) -> str:
+        """Where the panel lies before which there are so many columns of the chunk."""
+        w, i = self.w, self.i
+        steps = i.add(place.steps, str(packing.PANEL_PADDING))
+        return i.address(packed, i.mul(skipped, w.bytes(steps)))
+
+    def _many(self, rows: str, steps: str) -> str:
+        """The condition that whole panels of adjacent columns are packed."""
         i, w = self.i, self.w
-        extent = i.mul(place.steps, w.bytes(w.size(self.problem.right[2])))
+        extent = i.mul(steps, w.bytes(w.size(self.problem.right[2])))
         small = i.compare("sle", extent, str(UNPACKED_BYTES))
         most = i.select(small, str(UNPACKED_ROWS), str(UNPACKED_ROWS_LARGE))
-        return i.compare("sgt", place.rows, most)
+        near = i.compare("sle", extent, str(UNPACKED_BYTES_NEAR))
+        return i.both(i.compare("sgt", rows, most), i.invert(near))
 
-    def _pack_whole(self, place: Place, columns: tuple[str, str], packed: str) -> None:
-        """Pack the next whole panels of B, whose columns are adjacent."""
+    def _right(self, place: Place, rows: str, packed: str) -> Matrix:
+        """A panel of B for so many rows in all, in place or packed."""
+        i = self.i
+        panel = self._packed(place, packed, i.sub(place.column, place.chunk))
+        if self.problem.right[1] != 1:
+            return Matrix(panel, "", self.panel_row)
+        address, _, k_bytes = self._right_at(place.k, place.column)
+        in_place = i.both(self._full(place), i.invert(self._many(rows, place.steps)))
+        chosen = i.select(in_place, address, panel, "ptr")
+        return Matrix(chosen, "", i.select(in_place, k_bytes, self.panel_row))
+
+    def _pack(self, place: Place, packed: str) -> None:
+        """Pack the panels of a chunk, if they are not read where they lie."""
         w, i = self.w, self.i
-        first, end = columns
-        address, _, k_bytes = self._right_at(place.k, first)
-        count = i.min(self.block.panels, i.div(i.sub(end, first), self.width))
-        pack = i.both(self._many(place), i.compare("sgt", count, "0"))
+        if self.problem.right[1] == 1:
+            self._pack_adjacent(place, packed)
+            return
+        column = place.chunk
+        with ExitStack() as stack:
+            if not self.one_panel:
+                loop = w.builder.loop("pack", column, place.end, self.width, nonempty=True)
+                column = stack.enter_context(loop).index
+            panel = self._packed(place, packed, i.sub(column, place.chunk))
+            self._pack_apart(self._panel(place, column), panel)
+
+    def _pack_adjacent(self, place: Place, packed: str) -> None:
+        """Pack the panels of a chunk whose columns are adjacent: whole ones, then the last."""
+        w, i, tile, module = self.w, self.i, self.tile, self.w.builder.module
+        columns = i.sub(place.end, place.chunk)
+        count = i.div(columns, self.width)
+        steps = f"i64 {place.steps}"
+        address, _, k_bytes = self._right_at(place.k, place.chunk)
+        pack = i.both(self._many(place.rows, place.steps), i.compare("sgt", count, "0"))
         with w.when("pack", pack) as possible:
             if possible:
                 w.call(
-                    packing.copy_panels(w.builder.module, self.tile), f"ptr {address}",
-                    f"i64 {k_bytes}", f"ptr {packed}", f"i64 {place.steps}", f"i64 {count}",
+                    packing.copy_panels(module, tile), f"ptr {address}", f"i64 {k_bytes}",
+                    f"ptr {packed}", steps, f"i64 {count}",
+                )  # fmt: skip
+        if self.whole_panels:
+            return
+        whole = i.mul(count, self.width)
+        rest = i.sub(columns, whole)
+        with w.when("edge", i.compare("sgt", rest, "0")) as possible:
+            if possible:
+                address, _, _ = self._right_at(place.k, i.add(place.chunk, whole))
+                panel = self._packed(place, packed, whole)
+                w.call(
+                    packing.copy_edge(module, tile), f"ptr {address}", f"i64 {k_bytes}",
+                    f"ptr {panel}", steps, f"i64 {rest}",
                 )  # fmt: skip
 
-    def _right(self, place: Place, panel: str) -> Matrix:
-        """A panel of B, in place or packed (at `panel`, if not yet)."""
-        w, i, tile = self.w, self.i, self.tile
-        _, step, k_step = self.problem.right
+    def _pack_apart(self, place: Place, panel: str) -> None:
+        """Pack one panel whose columns are not adjacent."""
+        w, i, tile, module = self.w, self.i, self.tile, self.w.builder.module
         address, column_bytes, k_bytes = self._right_at(place.k, place.column)
-        full, module = self._full(place), w.builder.module
         source, target, steps = f"ptr {address}", f"ptr {panel}", f"i64 {place.steps}"
-        if step == 1:
-            with w.when("edge", i.invert(full)) as possible:
-                if possible:
-                    edge = packing.copy_edge(module, tile)
-                    w.call(edge, source, f"i64 {k_bytes}", target, steps, f"i64 {place.columns}")
-            in_place = i.both(full, i.invert(self._many(place)))
-            chosen = i.select(in_place, address, panel, "ptr")
-            return Matrix(chosen, "", i.select(in_place, k_bytes, self.panel_row))
-        with w.when("edge", i.invert(full)) as possible:
+        with w.when("edge", i.invert(self._full(place))) as possible:
             if possible:
                 size = f"i64 {i.mul(place.steps, self.panel_row)}"
                 w.builder.line(f"call void @llvm.memset.p0.i64({target}, i8 0, {size}, i1 false)")
-        count = f"i64 {i.min(place.columns, self.width)}"
-        row = f"i64 {self.panel_row}"
-        if k_step == 1:
+        count, row = f"i64 {i.min(place.columns, self.width)}", f"i64 {self.panel_row}"
+        if self.problem.right[2] == 1:
             transpose = packing.transpose(module, tile)
             w.call(transpose, source, f"i64 {column_bytes}", target, row, count, steps)
         else:
             strides = f"i64 {k_bytes}", f"i64 {column_bytes}"
             copy = packing.copy_scalar(module, tile)
             w.call(copy, source, *strides, target, row, f"i64 {tile.size}", steps, count)
-        return Matrix(panel, "", self.panel_row)
 
     # -- sums
 
@@ -256,13 +311,15 @@ class Nest:
         return self._select(self.i.compare("eq", place.k, "0"), zeros, sums)
 
     def _partial(self, place: Place) -> Matrix:
-        """Scratch for the partial sums of a panel."""
+        """Scratch for the partial sums of a panel and a block of rows."""
         w, i = self.w, self.i
-        rows, columns = partial_shape(self.problem, self.tile, self.block)
+        rows, columns = partial_shape(self.problem, self.tile)
         address = w.scratch("partial", rows * columns * self.tile.size)
+        row = str(columns * self.tile.size)
+        address = i.address(address, i.mul(i.sub(place.row, place.top), row))
         if columns != self.tile.columns:
             address = i.address(address, w.bytes(i.sub(place.column, place.chunk)))
-        return Matrix(address, str(columns * self.tile.size))
+        return Matrix(address, row)
 
     def _output(self, access: Access, place: Place) -> Matrix:
         """The output of an epilogue that only stores sums."""
@@ -281,7 +338,7 @@ class Nest:
             skipped = i.mul(group.index, str(GROUP))
             final = i.compare("eq", group.index, i.sub(number, "1"))
             rows = i.select(final, i.sub(place.rows, skipped), str(GROUP))
-            part = Matrix(i.address(left.address, i.mul(skipped, left.row)), left.row, left.k)
+            part = replace(left, address=i.address(left.address, i.mul(skipped, left.tile)))
             begin = Matrix(i.address(start.address, i.mul(skipped, start.row)), start.row)
             self._call(part, right, place.steps, begin, sums, rows)
             columns = self.width
@@ -294,8 +351,9 @@ class Nest:
     def _call(
         self, left: Matrix, right: Matrix, k: str, start: Matrix, target: Matrix, rows: str
     ) -> None:
+        packs = (f"i64 {left.tile}", f"i64 {left.tile_k}") if self.problem.left_transposed else ()
         self.w.call(
             self.panel, f"ptr {left.address}", f"i64 {left.row}", f"i64 {left.k}",
             f"ptr {right.address}", f"i64 {right.k}", f"i64 {k}", f"ptr {start.address}",
-            f"i64 {start.row}", f"ptr {target.address}", f"i64 {target.row}", f"i64 {rows}",
+            f"i64 {start.row}", f"ptr {target.address}", f"i64 {target.row}", f"i64 {rows}", *packs,
         )  # fmt: skip

@@ -9,16 +9,15 @@ The same formula serves scalars (width None) and vectors of any width, and any f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from graphc.codegen.cpu.target import Features
 from graphc.codegen.cpu.text import Builder, float_literal, suffix, vector
+from graphc.ir.records import record
 
 FLOATS = ("half", "float", "double")
 BITS = {"half": 16, "float": 32, "double": 64, "i1": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Code:
     """Where formulas write: a builder, the number of lanes, what the processor can do, and how to
     name results (empty: after the LLVM instruction)."""
@@ -59,7 +58,7 @@ class Code:
         return self.let(text, args[0].element, hint or name)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Num:
     """A register or constant of one element type. Comparisons of floats are ordered (false on NaN)
     except `ne`; those of integers are signed unless they say otherwise; `>>` is logical."""
@@ -220,6 +219,20 @@ def polynomial(x: Num, coefficients: tuple[float, ...]) -> Num:
     result = x.lift(coefficients[-1])
     for coefficient in reversed(coefficients[:-1]):
         result = fma(result, x, coefficient)
+    return result
+
+
+def paired(x: Num, square: Num, coefficients: tuple[float, ...]) -> Num:
+    """`polynomial` of x, as one of x^2 in pairs c0 + c1 x: as many instructions, half as long a
+    wait for each other.
+    """
+    pairs = [
+        fma(x, high[0], low) if high else x.lift(low)
+        for low, *high in (coefficients[i : i + 2] for i in range(0, len(coefficients), 2))
+    ]
+    result = pairs[-1]
+    for pair in reversed(pairs[:-1]):
+        result = fma(square, result, pair)
     return result
 
 

@@ -1,7 +1,7 @@
 """Packing: copies of operands in the order in which micro-kernels read them.
 
 A panel of B is `tile.columns` wide and as long as the stretch of k, padded with zeros. A block of A
-whose k stride is not 1 is transposed to rows. Nothing outside the operands is read.
+whose rows are adjacent is cut into the tiles' rows. Nothing outside the operands is read.
 """
 
 from __future__ import annotations
@@ -9,8 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from graphc.codegen.cpu.integers import Integers
-from graphc.codegen.cpu.text import Builder, ModuleText, lanes_of, suffix
-from graphc.codegen.cpu.tiles import Tile
+from graphc.codegen.cpu.text import Builder, ModuleText, lanes_of, suffix, vector
+from graphc.codegen.cpu.tiles import ROWS, Tile, cut_table, row_cuts
+
+AHEAD = 6  # rows of memory between what is copied and what is fetched
+# Steps of k between panels, and between the rows of a block: so that streams which are written side
+# by side do not compete for cache sets.
+PANEL_PADDING, BLOCK_PADDING = 1, 8
 
 
 def function(
@@ -31,6 +36,12 @@ def function(
     return name
 
 
+def fetch(b: Builder, i: Integers, here: str) -> None:
+    """Ask for what lies some rows after `here`."""
+    ahead = i.address(here, i.mul("%row", str(AHEAD)))
+    b.line(f"call void @llvm.prefetch.p0(ptr {ahead}, i32 0, i32 3, i32 1)")
+
+
 def copy_panels(module: ModuleText, tile: Tile) -> str:
     """Define (once) `to[p][k][:] = from[k][p]` for neighbouring whole panels p; its name.
 
@@ -39,13 +50,14 @@ def copy_panels(module: ModuleText, tile: Tile) -> str:
 
     def write(b: Builder, i: Integers) -> None:
         width = str(tile.columns * tile.size)
-        panel_bytes = i.mul("%count", width)
+        panel_bytes = i.mul(i.add("%count", str(PANEL_PADDING)), width)
         with b.loop("k", "0", "%count") as loop:
             source = i.address("%from", i.mul(loop.index, "%row"))
             target = i.address("%to", i.mul(loop.index, width))
             with b.loop("panel", "0", "%panels", nonempty=True) as panel:
                 here = i.address(source, i.mul(panel.index, width))
                 there = i.address(target, i.mul(panel.index, panel_bytes))
+                fetch(b, i, here)
                 for v in range(tile.vectors):
                     text = f"load {tile.kind}, ptr {_part(b, tile, here, v)}, align {tile.size}"
                     x = b.here("x", text)
@@ -104,8 +116,73 @@ def masked_load(tile: Tile, address: str, mask: str) -> str:
     kind, lanes = tile.kind, tile.lanes
     return (
         f"call {kind} @llvm.masked.load.{suffix(tile.element, lanes)}.p0"
-        f"(ptr align {tile.size} {address}, <{lanes} x i1> {mask}, {kind} zeroinitializer)"
+        f"(ptr {address}, i32 {tile.size}, <{lanes} x i1> {mask}, {kind} zeroinitializer)"
     )
+
+
+def pack_rows(module: ModuleText, tile: Tile, available: tuple[int, ...]) -> str:
+    """Define (once) the packing of a block of A whose rows are adjacent; its name.
+
+    A tile of r rows becomes `to[k][:r] = from[k][:r]`, and tiles follow each other as the panel
+    function cuts them.
+    """
+    functions = {r: copy_rows(module, tile, r) for r in available}
+    pointers = ", ".join(f"ptr {functions.get(r, 'null')}" for r in range(ROWS + 1))
+    digits = "".join(map(str, available))
+    table = f"@packs_{digits}_{tile.dtype.name}"
+    module.require(table, f"{table} = internal constant [{ROWS + 1} x ptr] [{pointers}]")
+    cut, last = cut_table(module, available), len(row_cuts(available)) - 1
+
+    def write(b: Builder, i: Integers) -> None:
+        step = i.mul(i.add("%steps", str(BLOCK_PADDING)), str(tile.size))
+        whole = "0"
+        if ROWS in functions:  # largest tiles for as long as there are many rows
+            count = i.div(i.max(i.add(i.sub("%rows", str(last)), str(ROWS - 1)), "0"), str(ROWS))
+            whole = i.mul(count, str(ROWS))
+            b.line(
+                f"call fastcc void {functions[ROWS]}(ptr %from, i64 %row, ptr %to, i64 %steps, "
+                f"i64 {count})"
+            )
+        with b.loop("place", whole, "%rows", "%cut") as loop:
+            left = i.min(i.sub("%rows", loop.index), str(last))
+            byte = b.here("byte", f"load i8, ptr {i.address(cut, left)}")
+            b.line(f"%cut = zext i8 {byte} to i64")
+            which = b.here("which", f"getelementptr ptr, ptr {table}, i64 %cut")
+            copy = b.here("copy", f"load ptr, ptr {which}")
+            source = i.address("%from", i.mul(loop.index, str(tile.size)))
+            target = i.address("%to", i.mul(loop.index, step))
+            b.line(
+                f"call fastcc void {copy}(ptr {source}, i64 %row, ptr {target}, i64 %steps, i64 1)"
+            )
+
+    name = f"@pack_rows_{digits}_{tile.dtype.name}"
+    arguments = "ptr noalias readonly %from, i64 %row, ptr noalias %to, i64 %steps, i64 %rows"
+    return function(module, tile, name, arguments, write)
+
+
+def copy_rows(module: ModuleText, tile: Tile, rows: int) -> str:
+    """Define (once) `to[t][k][:] = from[k][t]` for neighbouring tiles t of `rows` rows; its name.
+
+    Several tiles at a time read longer pieces of memory.
+    """
+    kind, size = vector(tile.element, rows), tile.size
+
+    def write(b: Builder, i: Integers) -> None:
+        width = str(rows * size)
+        tile_bytes = i.mul(i.add("%steps", str(BLOCK_PADDING)), width)
+        with b.loop("k", "0", "%steps") as loop:
+            source = i.address("%from", i.mul(loop.index, "%row"))
+            target = i.address("%to", i.mul(loop.index, width))
+            with b.loop("tile", "0", "%count") as tiles:
+                here = i.address(source, i.mul(tiles.index, width))
+                there = i.address(target, i.mul(tiles.index, tile_bytes))
+                x = b.here("x", f"load {kind}, ptr {here}, align {size}")
+                b.line(f"store {kind} {x}, ptr {there}, align {size}")
+                fetch(b, i, here)
+
+    name = f"@copy_rows_{rows}_{tile.dtype.name}"
+    arguments = "ptr noalias readonly %from, i64 %row, ptr noalias %to, i64 %steps, i64 %count"
+    return function(module, tile, name, arguments, write)
 
 
 def copy_scalar(module: ModuleText, tile: Tile) -> str:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from graphc.codegen.cpu.points import Lanes
 from graphc.codegen.cpu.text import Builder, Carried, Loop
+from graphc.ir.records import record
 
 BLOCK = 64  # iterations whose float sum is kept apart (1024 elements in 16 lanes)
 MOST = 128  # iterations that are not worth cutting into blocks
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Span:
     """start <= axis < stop, i64 operands; `extent` if it is known when compiling."""
 
@@ -22,7 +23,7 @@ class Span:
     extent: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Part:
     """A piece of an axis: `for (i = start; i < stop; i += step)`, or one pass at `start` (a
     remainder, `stop` is None). `lanes` if it is vectorised. `known`: its bounds are constants and

@@ -16,6 +16,8 @@ from graphc.ir.random import M0, M1, ROUNDS, W0, W1
 
 GROUP = 64  # elements whose bits come from the same 16 blocks
 _LANES = 16
+_LOW = (1 << 32) - 1
+_STATE = ("c0", "c1", "c2", "c3", "k0", "k1")
 _TAG = 8 * GROUP  # where the first group's number is kept, in bytes
 
 
@@ -30,22 +32,57 @@ def philox(element: Num, key: Num, run: Num, stream: Num) -> Num:
 
 
 def rounds(block: Num, key: Num, run: Num, stream: Num) -> tuple[Num, Num, Num, Num]:
-    """The four output words of each block (a counter)."""
-    c0, c1 = block.cast("trunc", "i32"), (block >> 32).cast("trunc", "i32")
-    c2, c3 = run.cast("trunc", "i32"), stream.cast("trunc", "i32")
-    k0, k1 = key.cast("trunc", "i32"), (key >> 32).cast("trunc", "i32")
-    for _ in range(ROUNDS):
+    """The four output words of each block (a counter); the other arguments may be scalars.
+
+    The rounds are a loop: ten copies of one would take 30 ms to compile and run no faster.
+    """
+    code, builder = block.code, block.code.builder
+    start = [x for number in (block, _like(run, block), _like(stream, block), key)
+             for x in _halves(number)]  # fmt: skip
+    first = [start[0], start[1], start[2], start[4], *start[6:]]
+    carried = [(name, x.type, x.name) for name, x in zip(_STATE, first, strict=True)]
+    with builder.loop("round", "0", str(ROUNDS), carried=carried, nonempty=True) as loop:
+        c0, c1, c2, c3, k0, k1 = (
+            x.code.num(name, "i32") for name, x in zip(loop.carried, first, strict=True)
+        )
         high0, low0 = _wide_product(c0, M0)
         high1, low1 = _wide_product(c2, M1)
-        c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
-        k0, k1 = k0 + W0, k1 + W1
-    return c0, c1, c2, c3
+        following = high1 ^ c1 ^ _like(k0, c1), low1, high0 ^ c3 ^ _like(k1, c3), low0
+        loop.next = tuple(x.name for x in (*following, k0 + W0, k1 + W1))
+    words = [code.num(name, "i32") for name in loop.results[:4]]
+    return words[0], words[1], words[2], words[3]
+
+
+def _halves(x: Num) -> tuple[Num, Num]:
+    """The low and the high 32 bits of an i64."""
+    return x.cast("trunc", "i32"), (x >> 32).cast("trunc", "i32")
+
+
+def _like(x: Num, y: Num) -> Num:
+    """x in as many lanes as y."""
+    if x.code.width == y.code.width:
+        return x
+    return y.code.num(splat(y.code.builder, x.name, x.element, y.code.width), x.element)
 
 
 def _wide_product(x: Num, constant: int) -> tuple[Num, Num]:
     """High and low half of the 64-bit product of unsigned 32-bit numbers."""
-    product = x.cast("zext", "i64") * constant
-    return (product >> 32).cast("trunc", "i32"), product.cast("trunc", "i32")
+    width = x.code.width
+    if width is None or width % 2:
+        product = x.cast("zext", "i64") * constant
+        return (product >> 32).cast("trunc", "i32"), product.cast("trunc", "i32")
+    # Even and odd lanes apart, as processors multiply; lane 2i is the low half of pair i.
+    pairs = Code(x.code.builder, x.code.features, width // 2, x.code.hint)
+    text = f"bitcast {x.type} {x.name} to {pairs.type('i64')}"
+    both = pairs.let(text, "i64")
+    even, odd = ((half * constant) for half in (both & _LOW, both >> 32))
+    high, low = (even >> 32) | (odd & ~_LOW), (even & _LOW) | (odd << 32)
+    return _lanes(high, x), _lanes(low, x)
+
+
+def _lanes(pairs: Num, like: Num) -> Num:
+    """Pairs of i32 as the i32 vector that they lie in."""
+    return like.code.let(f"bitcast {pairs.type} {pairs.name} to {like.type}", "i32")
 
 
 def neighbours(
@@ -101,7 +138,8 @@ def _fill(module: ModuleText, features: Features) -> str:
         block = builder.let("block", f"add i64 %group, {loop.index}")
         base = builder.let("base", f"shl i64 {block}, 4")
         lanes = code.num(iota("i64", _LANES), "i64") + _splat(code, base)
-        words = rounds(lanes, *(_splat(code, f"%{name}") for name in ("key", "run", "stream")))
+        scalar = Code(builder, features, None)
+        words = rounds(lanes, *(scalar.num(f"%{name}", "i64") for name in ("key", "run", "stream")))
         place = builder.let("place", f"getelementptr [{half} x i8], ptr %cache, i64 {loop.index}")
         for number, word in enumerate(words):
             row = builder.let("row", f"getelementptr <16 x i32>, ptr {place}, i64 {number}")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from graphc.codegen.cpu.text import Builder, element_type, vector
 from graphc.ir.dtypes import DType
+from graphc.ir.records import record
 
 VL = 16
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lanes:
     """Which kernel axis the lanes of a vector run along: lane l is at axis value + l.
 
@@ -27,7 +27,7 @@ class Lanes:
     full: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Point:
     """Where a body runs: the value of each axis (an i64 name like "%row", or an int), and the
     lanes.
@@ -50,7 +50,7 @@ class Point:
         return lanes is None or lanes.count is None or lanes.count == lanes.width
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Value:
     """A value in registers: LLVM name or constant, element type, and lanes (None: a scalar, which
     in vector code is one value for all lanes)."""

@@ -10,18 +10,22 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from graphc.codegen.cpu.integers import Integers, known
-from graphc.codegen.cpu.tiles import ROWS, SPARE_ROWS, Tile, rows_used
+from graphc.codegen.cpu.packing import BLOCK_PADDING, PANEL_PADDING
+from graphc.codegen.cpu.tiles import GROUP, ROWS, SPARE_ROWS, Tile, rows_used
 from graphc.codegen.kernel import Access, D, Kernel, Size, Store
 from graphc.ir.dtypes import DType
 
-PANEL_BYTES = 96 << 10  # a packed panel of B: streams from the second-level cache
-PANELS_BYTES = 256 << 10  # panels packed at a time
-PIECE_BYTES = 256  # of a row of B, read at a time when panels are packed
-BLOCK_BYTES = 256 << 10  # a transposed block of A; panels then take a quarter
+PANELS_BYTES = 256 << 10  # panels of B packed at a time; each then serves a block of A at a time
+PANELS_BYTES_PACKED = 512 << 10  # likewise, where blocks of A are packed for every chunk of columns
+MOST_PANELS = 64
+BLOCK_BYTES = 96 << 10  # a block of A: stays in the second-level cache while panels pass by
+MOST_BLOCK_ROWS = 384
+STRETCH_BYTES = 2 << 10  # of a row of A, in one stretch of k, if k is split
+STRETCH_BYTES_PACKED = 1 << 10  # likewise, where blocks of A are packed
+WHOLE_BYTES = 3200  # of a row of A, up to which k is not split
+WHOLE_BYTES_HOMELESS = 6 << 10  # likewise, where partial sums would need scratch
 PARTIAL_BYTES = 184 << 10  # partial sums between stretches of k
-TRANSPOSED_STRETCH = 256  # the longest stretch of k where A is transposed
-STREAM_BYTES = 4 << 20  # rows of A that are read again for every panel: a share of the last cache
-PARTIAL_ROWS = 180
+PARTIAL_ROWS = 192
 
 
 @dataclass(frozen=True)
@@ -147,14 +151,15 @@ def problem_of(kernel: Kernel) -> Problem:
 
 @dataclass(frozen=True, slots=True)
 class Blocking:
-    """How many rows, columns, steps of k and packed panels of B are worked on at a time.
+    """How much is worked on at a time: rows between two packings of B, rows of A in the
+    second-level cache, steps of k, and packed panels of B.
 
     All are i64 operands. `split_k` says whether there is more than one stretch of k: None if only
     a run can tell.
     """
 
     rows: str
-    columns: str
+    block: str
     k: str
     panels: str
     split_k: bool | None
@@ -167,26 +172,22 @@ class Blocking:
 def blocking(problem: Problem, tile: Tile, i: Integers) -> Blocking:
     """The blocking, with as much of it known when compiling as the sizes allow."""
     longest = longest_k(problem, tile)
-    columns = i.max(_operand(problem.columns), "1")
-    chunk = columns if problem.home else str(partial_columns(tile))
+    size = STRETCH_BYTES_PACKED if problem.left_transposed else STRETCH_BYTES
+    stretch = size // tile.size
+    rows = str(_rows_at_once(problem, tile))
     if isinstance(problem.k, int):
         split = problem.k > longest
-        k = _even_stretch(problem.k, longest) if split else problem.k
-        height = _block_rows(problem, tile, k, split)
-        packed = _panels_at_once(problem, tile, k)
-        return Blocking(str(height), chunk if split else columns, str(k), str(packed), split)
-    extent = _operand(problem.k)
-    splits = i.compare("sgt", extent, str(longest))
-    stretches = i.max("1", i.blocks(extent, str(longest)))
-    even = i.round_down(i.add(i.blocks(extent, stretches), "7"), 8)
-    stretch = i.select(splits, i.min(even, str(longest)), i.max(extent, "1"))
-    panels = "1"
-    for count in range(2, _panels_at_once(problem, tile, 1) + 1):
-        enough = i.compare("sle", stretch, str(_panel_space(problem, tile) // count))
-        panels = i.select(enough, str(count), panels)
-    few, many = (str(_block_rows(problem, tile, longest, split)) for split in (True, False))
-    rows = i.select(splits, few, many)
-    return Blocking(rows, i.select(splits, chunk, columns), stretch, panels, None)
+        k = str(_even_stretch(problem.k, stretch) if split else max(problem.k, 1))
+    else:
+        extent = _operand(problem.k)
+        stretches = i.blocks(extent, str(stretch))
+        even = i.round_down(i.add(i.blocks(extent, i.max("1", stretches)), "7"), 8)
+        splits = i.compare("sgt", extent, str(longest))
+        k = i.select(splits, i.min(even, str(stretch)), i.max(extent, "1"))
+        split = None
+    block = i.mul(i.div(i.div(str(BLOCK_BYTES // tile.size), k), str(GROUP)), str(GROUP))
+    block = i.min(i.max(block, str(GROUP)), str(MOST_BLOCK_ROWS))
+    return Blocking(rows, block, k, _panels_at_once(problem, tile, k, split, i), split)
 
 
 def _even_stretch(k: int, longest: int) -> int:
@@ -196,26 +197,31 @@ def _even_stretch(k: int, longest: int) -> int:
 
 
 def longest_k(problem: Problem, tile: Tile) -> int:
-    """The longest stretch of k that scratch memory is made for."""
+    """The longest stretch of k that scratch memory is made for: k is not split up to it."""
     if problem.left_transposed:
-        return TRANSPOSED_STRETCH
-    return PANEL_BYTES // (tile.columns * tile.size)
+        size = STRETCH_BYTES_PACKED
+    else:
+        size = WHOLE_BYTES if problem.home else WHOLE_BYTES_HOMELESS
+    return min(size // tile.size, _panel_space(problem, tile))
 
 
 def _panel_space(problem: Problem, tile: Tile) -> int:
     """Rows of panels that fit into the scratch for panels."""
-    if problem.right[1] != 1:
-        return longest_k(problem, tile)
-    size = PANELS_BYTES // 4 if problem.left_transposed else PANELS_BYTES
+    size = PANELS_BYTES_PACKED if problem.left_transposed else PANELS_BYTES
     return size // (tile.columns * tile.size)
 
 
-def _panels_at_once(problem: Problem, tile: Tile, k: int) -> int:
+def _panels_at_once(problem: Problem, tile: Tile, k: str, split: bool | None, i: Integers) -> str:
     """Panels of B to pack at once, for stretches of k."""
-    if problem.right[1] != 1:
-        return 1
-    most = max(1, PIECE_BYTES // (tile.columns * tile.size))
-    return max(1, min(most, _panel_space(problem, tile) // max(k, 1)))
+    most = MOST_PANELS
+    if split is not False and problem.home is None:
+        most = min(most, partial_columns(tile) // tile.columns)
+    panels = i.min(i.max(i.div(str(_panel_space(problem, tile)), k), "1"), str(most))
+    count = known(panels)
+    if count is None or not isinstance(problem.columns, int):
+        return panels
+    needed = max(1, -(-problem.columns // tile.columns))
+    return str(-(-needed // -(-needed // count)))
 
 
 def panels_bytes(problem: Problem, tile: Tile, block: Blocking) -> int:
@@ -223,8 +229,8 @@ def panels_bytes(problem: Problem, tile: Tile, block: Blocking) -> int:
     row = tile.columns * tile.size
     panels, k = known(block.panels), known(block.k)
     if panels is None or k is None:
-        return _panel_space(problem, tile) * row
-    return max(1, panels * k) * row
+        return (_panel_space(problem, tile) + MOST_PANELS * PANEL_PADDING) * row
+    return panels * (k + PANEL_PADDING) * row
 
 
 def partial_columns(tile: Tile) -> int:
@@ -232,49 +238,46 @@ def partial_columns(tile: Tile) -> int:
     return max(1, PARTIAL_BYTES // (PARTIAL_ROWS * tile.size) // tile.columns) * tile.columns
 
 
-def _block_rows(problem: Problem, tile: Tile, k: int, split: bool) -> int:
-    """Rows of A in one block, a multiple of a tile's."""
-    size = BLOCK_BYTES if problem.left_transposed else STREAM_BYTES
-    rows = size // ((k + padding(tile)) * tile.size)
-    most = PARTIAL_ROWS if split and problem.home is None else 4096
-    return max(1, min(rows, most) // ROWS) * ROWS
+def _rows_at_once(problem: Problem, tile: Tile) -> int:
+    """Rows between two packings of B: those whose partial sums have room."""
+    if problem.home is None:
+        return PARTIAL_ROWS
+    return PARTIAL_BYTES // (tile.columns * tile.size) // MOST_BLOCK_ROWS * MOST_BLOCK_ROWS
 
 
-def partial_shape(problem: Problem, tile: Tile, block: Blocking) -> tuple[int, int]:
+def partial_shape(problem: Problem, tile: Tile) -> tuple[int, int]:
     """Rows and columns of the scratch for partial sums.
 
     Where sums have a home, those of whole panels stay there: only the last panel needs scratch.
     """
-    rows = max(_block_rows(problem, tile, known(block.k) or longest_k(problem, tile), True), 1)
+    rows = _rows_at_once(problem, tile)
+    if isinstance(problem.rows, int):
+        rows = max(1, min(rows, problem.rows))
     return rows, tile.columns if problem.home else partial_columns(tile)
 
 
 def block_bytes(problem: Problem, tile: Tile, block: Blocking) -> int:
-    """Scratch for a transposed block of A."""
-    rows, k = known(block.rows), known(block.k)
+    """Scratch for a packed block of A."""
+    rows, k = known(block.block), known(block.k)
     if rows is None or k is None:
-        return BLOCK_BYTES
-    extent = problem.rows
-    rows = min(rows, extent) if isinstance(extent, int) else rows
-    return max(1, rows) * (k + padding(tile)) * tile.size
+        few = GROUP * (longest_k(problem, tile) + BLOCK_PADDING) * tile.size
+        return max(few, BLOCK_BYTES + MOST_BLOCK_ROWS * BLOCK_PADDING * tile.size)
+    if isinstance(problem.rows, int):
+        rows = max(1, min(rows, problem.rows))
+    return rows * (k + BLOCK_PADDING) * tile.size
 
 
-def padding(tile: Tile) -> int:
-    """Elements between rows of a transposed block, so that they do not compete for cache sets."""
-    return 64 // tile.size
-
-
-def tile_rows(problem: Problem, tile: Tile, block: Blocking) -> tuple[int, ...]:
+def tile_rows(problem: Problem, block: Blocking) -> tuple[int, ...]:
     """The micro-kernels to write, by rows: just what the shape needs where it is known, else some
     that can make up any number."""
-    rows = problem.rows
-    if not isinstance(rows, int) or not block.rows.isdigit():
+    rows, height = problem.rows, known(block.block)
+    if not isinstance(rows, int) or height is None:
         return SPARE_ROWS
     if rows <= ROWS:
         return tuple(sorted({rows, 1}, reverse=True)) if rows > 0 else (1,)
-    if len(problem.batch_axes) == 0:  # begin and end may cut the rows anywhere
-        return SPARE_ROWS
-    return rows_used({min(rows, int(block.rows)), rows % int(block.rows)})
+    if len(problem.batch_axes) == 0 or rows > int(block.rows):
+        return SPARE_ROWS  # begin and end may cut the rows anywhere
+    return rows_used({min(rows, height), rows % height})
 
 
 def _operand(size: Size) -> str:

@@ -8,8 +8,6 @@ their length.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from graphc.codegen.cpu.arith import maximum, minimum
 from graphc.codegen.cpu.numeric import Code, Num, where
 from graphc.codegen.cpu.points import Value, splat
@@ -17,6 +15,7 @@ from graphc.codegen.cpu.target import Features
 from graphc.codegen.cpu.text import Builder, Carried, element_type, float_literal, vector
 from graphc.codegen.kernel import Reduce
 from graphc.ir.dtypes import DType, int64
+from graphc.ir.records import record
 
 
 def blocks(kind: str, dtype: DType) -> bool:
@@ -24,7 +23,7 @@ def blocks(kind: str, dtype: DType) -> bool:
     return kind == "sum" and dtype.is_floating
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fold:
     """One reduction being written: `source` is the dtype of the folded value, `width` the lanes of
     its accumulators (None: scalars).

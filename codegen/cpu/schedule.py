@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from graphc.codegen.cpu.arith import MATH
-from graphc.codegen.kernel import Access, Affine, D, Kernel, Stage, Store
+from graphc.codegen.kernel import MATH, Access, Affine, D, Kernel, Stage, Store
 
 _SHORT = 12  # instructions of a body that may be written twice
 _WIDE_LIMIT = 8  # instructions of a body that still leaves registers for four vectors at once

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from graphc.codegen.cpu.access import Site
 from graphc.codegen.cpu.arith import scalar_op
@@ -14,9 +14,10 @@ from graphc.codegen.cpu.points import Point, Value, both, widen
 from graphc.codegen.cpu.text import Builder, element_type, literal
 from graphc.codegen.kernel import Store
 from graphc.ir.dtypes import DType
+from graphc.ir.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stores:
     """Writes the stores of one kernel into one function."""
 

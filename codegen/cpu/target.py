@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache, cached_property
 
+OLDEST_LLVM = 20  # before it, llvmlite reads pointers with types only
+
 
 @dataclass(frozen=True)
 class Features:
@@ -50,9 +52,19 @@ class Features:
 
 @cache
 def host_features() -> Features:
-    """The machine this process runs on."""
+    """The machine this process runs on.
+
+    Raises:
+        ImportError: llvmlite is too old for the LLVM IR that is written here.
+    """
+    import llvmlite
     import llvmlite.binding as llvm
 
+    if llvm.llvm_version_info[0] < OLDEST_LLVM:
+        raise ImportError(
+            f"graphc needs llvmlite 0.45 or newer (LLVM {OLDEST_LLVM}), not {llvmlite.__version__}:"
+            " pip install -U llvmlite numba"
+        )
     try:
         flags = llvm.get_host_cpu_features().flatten()
     except RuntimeError:  # platforms where LLVM cannot tell: the baseline of the triple

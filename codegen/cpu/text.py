@@ -120,13 +120,16 @@ class Builder:
     `let` is for pure instructions (hoisted as far as their operands allow, written once), `read`
     for loads from memory that this kernel does not write (likewise, but never to where the load
     might not have happened), `here` and `line` for everything else (written in place, in order).
+    With `compact` set, long pieces of code are called, not inlined: the function has many of them.
     """
 
     def __init__(self, module: ModuleText, arguments: Sequence[str] = ()) -> None:
         self.module = module
+        self.compact = False
         self._used: dict[str, int] = {}
         self._home: dict[str, int] = {}
         self._scopes = [_Scope("entry", certain=True)]
+        self._floor = 0  # pure instructions are written no further out than this scope
         for name in arguments:
             self._used[name.removeprefix("%")] = 1
             self._home[name] = 0
@@ -195,7 +198,10 @@ class Builder:
 
     def let(self, hint: str, text: str) -> str:
         """Write the pure instruction `text` as far out as its operands allow; equal ones once."""
-        return self._place(hint, text, self.depth(text))
+        depth = self.depth(text)
+        if depth < self._floor and text not in self._scopes[depth].known:
+            depth = self._floor
+        return self._place(hint, text, depth)
 
     def read(self, hint: str, text: str) -> str:
         """Like `let` for an instruction that must not run where the current place would not."""
@@ -309,14 +315,17 @@ class Builder:
         second: Callable[[], str | None],
     ) -> str:
         """Branch on an i1: what `first` writes, or what `second` writes. They give a name each,
-        which a phi of type `kind` joins; kind None: no value.
+        which a phi of type `kind` joins; kind None: no value. `second` is rare: what only it needs
+        is computed there.
         """
         labels = [self.label(f"{hint}.{part}") for part in ("yes", "no", "end")]
         before = self._scopes[-1]
         written: list[tuple[_Scope, str | None]] = []
         for label, write in zip(labels, (first, second), strict=False):
             self._scopes.append(_Scope(label, certain=False))
+            outside, self._floor = self._floor, len(self._scopes) - 1 if write is second else 0
             name = write()
+            self._floor = outside
             self.line(f"br label %{labels[2]}")
             written.append((self._scopes.pop(), name))
         before.lines.append(f"  br i1 {condition}, label %{labels[0]}, label %{labels[1]}")

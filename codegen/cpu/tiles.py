@@ -1,8 +1,9 @@
 """Register tiles: the micro-kernels of matrix products and how rows are cut into them.
 
 A micro-kernel computes `rows` x `vectors` registers of C = A B over one stretch of k. Its
-accumulators are loop phis, one element of A is splatted per row, and every element of C is one
-chain of multiply-adds in the order of k: whatever tile an element is in, its bits are the same.
+accumulators are loop phis, one element of A is splatted per row, and every element's sum over the
+stretch is one chain of multiply-adds in the order of k, to which the sum so far is added at the
+end: whatever tile an element is in, its bits are the same.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ ROWS = 6  # rows of the largest tile: 12 accumulators of 16 registers, or 24 of 
 SPARE_ROWS = (6, 5, 4, 1)  # cuts any number of rows; 2 and 3 are rare, and a variant costs 2-3 ms
 GROUP = 8 * ROWS  # rows whose sums wait in the first-level cache for the epilogue
 MOST_ROWS = GROUP + 15  # rows of the last group: see `groups`
-PREFETCH_K = 255  # stretches of k beyond which the beginnings of the next tile's rows are fetched
+PREFETCH_K = 255  # stretches of k beyond which tiles are fetched for
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,58 +141,75 @@ def _rows_of(count: int, cuts: tuple[int, ...]) -> set[int]:
 
 # -- micro-kernels
 
-# Strides are in bytes. `from` gives the accumulators' first values (only in the `resume` form).
+# Strides are in bytes.
 _TILE_ARGUMENTS = (
     "ptr noalias readonly %a, i64 %a_row, i64 %a_k, ptr noalias readonly %b, i64 %b_k, i64 %k, "
     "ptr %from, i64 %from_row, ptr %to, i64 %to_row"
 )
 
 
+# A copy that LLVM does not see through: its strength reduction would else turn the addresses of a
+# tile's rows into a chain of additions as long as the chain of multiply-adds.
+_OPAQUE = '"", "=r,0"'
+
+
 def tile_function(module: ModuleText, tile: Tile, rows: int, resume: bool) -> str:
     """Define (once) `to[r][j] = from[r][j] + sum k: a[r, k] * b[k, j]` for k >= 1; its name.
 
-    Without `resume` the sum starts from zero and `from` is not read.
+    Without `resume`, `from` is not read: the sum alone.
     """
     name = f"@tile_{rows}x{tile.vectors}_{tile.dtype.name}{'_resume' if resume else ''}"
     places = [(r, v) for r in range(rows) for v in range(tile.vectors)]
     kind, size = tile.kind, tile.size
-    lines: list[str] = []
-    if resume:
-        lines += _row_pointers("from", "%from", "%from_row", rows)
-        for r, v in places:
-            lines.append(f"  %from{r}.{v} = getelementptr {kind}, ptr %from{r}, i64 {v}")
-            lines.append(f"  %start{r}.{v} = load {kind}, ptr %from{r}.{v}, align {size}")
+    heads = range(0, rows, 3)  # every third row has a pointer of its own
+    lines = ["  %pa0.start = getelementptr i8, ptr %a, i64 0"]
+    if rows > 2:
+        lines += ["  %twice = shl i64 %a_row, 1", f"  %a_row2 = call i64 asm {_OPAQUE}(i64 %twice)"]
+    if rows > 3:
+        lines.append("  %thrice = add i64 %twice, %a_row")
+        lines.append(f"  %a_row3 = call i64 asm {_OPAQUE}(i64 %thrice)")
+        lines.append("  %pa3.start = getelementptr i8, ptr %a, i64 %a_row3")
     lines += [
         "  br label %loop",
         "loop:",
         "  %left = phi i64 [ %k, %entry ], [ %left.next, %loop ]",
-        "  %pa = phi ptr [ %a, %entry ], [ %pa.next, %loop ]",
+        *(f"  %pa{r} = phi ptr [ %pa{r}.start, %entry ], [ %pa{r}.next, %loop ]" for r in heads),
         "  %pb = phi ptr [ %b, %entry ], [ %pb.next, %loop ]",
     ]
     for r, v in places:
-        start = f"%start{r}.{v}" if resume else "zeroinitializer"
-        lines.append(f"  %c{r}.{v} = phi {kind} [ {start}, %entry ], [ %sum{r}.{v}, %loop ]")
+        incoming = f"[ zeroinitializer, %entry ], [ %sum{r}.{v}, %loop ]"
+        lines.append(f"  %c{r}.{v} = phi {kind} {incoming}")
     for v in range(tile.vectors):
         lines.append(f"  %pb{v} = getelementptr {kind}, ptr %pb, i64 {v}")
         lines.append(f"  %b{v} = load {kind}, ptr %pb{v}, align {size}")
-    lines += _row_pointers("pa", "%pa", "%a_row", rows)
     for r in range(rows):
+        if r % 3:
+            stride = "%a_row" if r % 3 == 1 else "%a_row2"
+            lines.append(f"  %pa{r} = getelementptr i8, ptr %pa{r - r % 3}, i64 {stride}")
         lines.append(f"  %a{r} = load {tile.element}, ptr %pa{r}, align {size}")
         lines += tile.splat(f"%a{r}.all", f"%a{r}")
         for v in range(tile.vectors):
             lines += tile.multiply_add(f"%sum{r}.{v}", f"%a{r}.all", f"%b{v}", f"%c{r}.{v}")
     lines += [
-        "  %pa.next = getelementptr i8, ptr %pa, i64 %a_k",
+        *(f"  %pa{r}.next = getelementptr i8, ptr %pa{r}, i64 %a_k" for r in heads),
         "  %pb.next = getelementptr i8, ptr %pb, i64 %b_k",
         "  %left.next = add nsw i64 %left, -1",
         "  %done = icmp eq i64 %left.next, 0",
         "  br i1 %done, label %end, label %loop",
         "end:",
         *_row_pointers("to", "%to", "%to_row", rows),
+        *(_row_pointers("from", "%from", "%from_row", rows) if resume else ()),
     ]
     for r, v in places:
+        total = f"%sum{r}.{v}"
+        if resume:
+            add = "fadd" if tile.dtype.is_floating else "add"
+            lines.append(f"  %from{r}.{v} = getelementptr {kind}, ptr %from{r}, i64 {v}")
+            lines.append(f"  %start{r}.{v} = load {kind}, ptr %from{r}.{v}, align {size}")
+            lines.append(f"  %total{r}.{v} = {add} {kind} {total}, %start{r}.{v}")
+            total = f"%total{r}.{v}"
         lines.append(f"  %to{r}.{v} = getelementptr {kind}, ptr %to{r}, i64 {v}")
-        lines.append(f"  store {kind} %sum{r}.{v}, ptr %to{r}.{v}, align {size}")
+        lines.append(f"  store {kind} {total}, ptr %to{r}.{v}, align {size}")
     lines.append("  ret void")
     return module.require(name, tile.define(f"void {name}({_TILE_ARGUMENTS})", lines))
 
@@ -204,24 +222,34 @@ def _row_pointers(hint: str, base: str, stride: str, rows: int) -> list[str]:
     return lines
 
 
-def panel_function(module: ModuleText, tile: Tile, available: tuple[int, ...], resume: bool) -> str:
+def cut_table(module: ModuleText, available: tuple[int, ...]) -> str:
+    """Define (once) `row_cuts` as a table of bytes; its name."""
+    cuts = row_cuts(available)
+    name = f"@cuts_{''.join(map(str, available))}"
+    sizes = ", ".join(f"i8 {r}" for r in cuts)
+    return module.require(name, f"{name} = internal constant [{len(cuts)} x i8] [{sizes}]")
+
+
+def panel_function(
+    module: ModuleText, tile: Tile, available: tuple[int, ...], resume: bool, adjacent: bool
+) -> str:
     """Define (once) the product of any number of rows of A with one panel of B; its name.
 
     The arguments are a micro-kernel's and `i64 %rows`; k may be 0. A panel is `tile.columns` wide.
+    With `adjacent` rows of A come two more: `i64 %a_tile`, what a tile's address grows with each
+    row before it, and `i64 %a_tile_k`, to be added to `a_k` for each row of the tile.
     """
     digits = "".join(map(str, available))
     stem = f"{digits}x{tile.vectors}_{tile.dtype.name}{'_resume' if resume else ''}"
+    step, k_step = ("a_tile", "%a_k.tile") if adjacent else ("a_row", "%a_k")
     functions = {r: tile_function(module, tile, r, resume) for r in available}
     pointers = ", ".join(f"ptr {functions.get(r, 'null')}" for r in range(ROWS + 1))
     table = f"@tiles_{stem}"
     module.require(table, f"{table} = internal constant [{ROWS + 1} x ptr] [{pointers}]")
-    cuts = row_cuts(available)
-    sizes = ", ".join(f"i8 {r}" for r in cuts)
-    cut = f"@cuts_{digits}"
-    module.require(cut, f"{cut} = internal constant [{len(cuts)} x i8] [{sizes}]")
-    name = f"@panel_{stem}"
+    cut, cuts = cut_table(module, available), row_cuts(available)
+    name = f"@panel_{stem}{'_adjacent' if adjacent else ''}"
     passed = (
-        "ptr %pa, i64 %a_row, i64 %a_k, ptr %b, i64 %b_k, i64 %k, "
+        f"ptr %pa, i64 %a_row, i64 {k_step}, ptr %b, i64 %b_k, i64 %k, "
         "ptr %pf, i64 %from_row, ptr %pt, i64 %to_row"
     )
     lines = [
@@ -241,7 +269,7 @@ def panel_function(module: ModuleText, tile: Tile, available: tuple[int, ...], r
         "call:",
         *(
             line
-            for p, stride in (("pa", "a_row"), ("pf", "from_row"), ("pt", "to_row"))
+            for p, stride in (("pa", step), ("pf", "from_row"), ("pt", "to_row"))
             for line in (
                 f"  %{p}.step = mul i64 %r, %{stride}",
                 f"  %{p}.next = getelementptr i8, ptr %{p}, i64 %{p}.step",
@@ -250,11 +278,12 @@ def panel_function(module: ModuleText, tile: Tile, available: tuple[int, ...], r
         f"  %long = icmp sgt i64 %k, {PREFETCH_K}",
         "  br i1 %long, label %fetch, label %product",
         "fetch:",
-        *_prefetches(),
+        *_prefetches(tile, "from" if resume else "to"),
         "  br label %product",
         "product:",
         f"  %entry.of = getelementptr ptr, ptr {table}, i64 %r",
         "  %f = load ptr, ptr %entry.of",
+        *(_ADJACENT if adjacent else ()),
         f"  call fastcc void %f({passed})",
         "  %left.next = sub i64 %left, %r",
         "  %more = icmp sgt i64 %left.next, 0",
@@ -270,14 +299,29 @@ def panel_function(module: ModuleText, tile: Tile, available: tuple[int, ...], r
         "end:",
         "  ret void",
     ]
-    signature = f"void {name}({_TILE_ARGUMENTS}, i64 %rows)"
+    more = ", i64 %a_tile, i64 %a_tile_k" if adjacent else ""
+    signature = f"void {name}({_TILE_ARGUMENTS}, i64 %rows{more})"
     return module.require(name, tile.define(signature, lines))
 
 
-def _prefetches() -> list[str]:
-    """Fetch the beginnings of the next tile's rows of A: the processor's own prefetching needs them
-    to notice the rows (1024^3: 90.5 to 93.1 GFLOP/s)."""
+_ADJACENT = (
+    "  %a_k.more = mul i64 %r, %a_tile_k",
+    "  %a_k.tile = add i64 %a_k, %a_k.more",
+)
+
+
+def _prefetches(tile: Tile, sums: str) -> list[str]:
+    """Fetch where a tile's sums go ("to") or are added to ("from"), and the beginnings of the next
+    tile's rows of A: the processor's own prefetching needs them to notice the rows (1024^3: 90.5 to
+    93.1 GFLOP/s)."""
+    width = tile.columns * tile.size
+    pointer = f"%p{sums[0]}"
     lines = _row_pointers("next", "%pa.next", "%a_row", ROWS)
+    lines += _row_pointers("sums", pointer, f"%{sums}_row", ROWS)
     for r in range(ROWS):
         lines.append(f"  call void @llvm.prefetch.p0(ptr %next{r}, i32 0, i32 3, i32 1)")
+        for offset in (*range(0, width - 1, 64), width - 1):
+            place = f"%sums{r}.{offset}"
+            lines.append(f"  {place} = getelementptr i8, ptr %sums{r}, i64 {offset}")
+            lines.append(f"  call void @llvm.prefetch.p0(ptr {place}, i32 1, i32 3, i32 1)")
     return lines

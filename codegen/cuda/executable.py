@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from graphc.codegen.plan import Schedule, plan
 from graphc.codegen.running import bind, held, variable_value
 from graphc.codegen.state import SessionState
 from graphc.ir.function import Function
+
+if TYPE_CHECKING:
+    from graphc.codegen.bound import Structure
 
 _compiled: dict[tuple[str, Form], Any] = {}
 _compiling = threading.Lock()
@@ -62,6 +65,15 @@ class CudaExecutable:
         )
         self.locks = bool(self.schedule.updates or self.randoms)
 
+    def bind(
+        self,
+        arrays: Sequence[np.ndarray],
+        state: SessionState,
+        structure: Structure,
+        least: int = 0,
+    ) -> None:
+        """None: a step on a device is run from Python."""
+
     def run(self, arrays: Sequence[np.ndarray], state: SessionState) -> list[np.ndarray] | None:
         """Run with one array per feed; None where a guard does not hold.
 
@@ -79,7 +91,7 @@ class CudaExecutable:
             if symbols is None:
                 return None
             results = Run(self, arrays, variables, symbols, state).go()
-            state.statistics["runs"] += 1
+            state.count_run()
             return results
 
     def launch(

@@ -210,7 +210,7 @@ class Run:
             for storage, tensor in zip(schedule.results, function.results, strict=True)
         ]
         with self.state.lock:
-            self.state.variables.update(updated)
+            self.state.update(updated)
             names = dict.fromkeys(dim.name for dim in self.executable.randoms)
             self.state.advance_random(names)
         return results

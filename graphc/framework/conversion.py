@@ -45,7 +45,8 @@ def convert_to_tensor(
         as_ref: give a variable's storage instead of its value.
 
     Raises:
-        TypeError: nothing converts such a value; ValueError: it is a tensor of another dtype.
+        TypeError: nothing converts such a value; ValueError: it is None, or a tensor of another
+            dtype.
     """
     wanted = None if dtype is None else as_dtype(dtype)
     if as_ref and hasattr(value, "_ref"):

@@ -150,8 +150,11 @@ def one_hot(
     """
     with scope_of(name, "one_hot", indices, depth, on_value, off_value) as (graph, scope):
         wanted = _value_dtype(on_value, off_value, None if dtype is None else as_dtype(dtype))
-        on = _one_hot_value(graph, 1 if on_value is None else on_value, wanted, "on_value")
-        off = _one_hot_value(graph, 0 if off_value is None else off_value, wanted, "off_value")
+        number = wanted.numpy.type
+        on = _one_hot_value(graph, number(1) if on_value is None else on_value, wanted, "on_value")
+        off = _one_hot_value(
+            graph, number(0) if off_value is None else off_value, wanted, "off_value"
+        )
         where = convert_to_tensor(indices, name="indices", preferred_dtype=dtypes.int32)
         size = index_tensor(depth, "depth")
         place = -1 if axis is None else int(axis)
@@ -161,7 +164,7 @@ def one_hot(
 def _one_hot_value(graph: Any, value: Any, dtype: DType, name: str) -> Tensor:
     if element_of(value) is not None:
         return convert_to_tensor(value, dtype)
-    return graph.constant(np.asarray(value).astype(dtype.numpy), name=name)
+    return graph.constant(value, dtype, name=name)
 
 
 def _value_dtype(on_value: Any, off_value: Any, dtype: DType | None) -> DType:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from graphc.framework.conversion import convert_to_tensor
-from graphc.framework.errors import located
+from graphc.framework.errors import InvalidArgumentError, located
 from graphc.framework.name_scope import name_scope
 from graphc.framework.op_support import apply
 from graphc.ir import dtypes
@@ -175,7 +175,7 @@ def _swap(x: Tensor, axis: int) -> np.ndarray:
     """The permutation that exchanges `axis` and the last dimension: it is its own inverse.
 
     Raises:
-        ValueError: the rank is unknown, or the axis is out of range.
+        ValueError: the rank is unknown; InvalidArgumentError: the axis is out of range.
     """
     rank = x.type.rank
     if rank is None:
@@ -185,7 +185,8 @@ def _swap(x: Tensor, axis: int) -> np.ndarray:
             )
         )
     if not -rank <= axis < rank:
-        raise ValueError(located(f"axis {axis} is out of range [-{rank}, {rank}) for logits {x}"))
+        message = f"axis {axis} is out of range [-{rank}, {rank}) for logits {x}"
+        raise InvalidArgumentError(None, None, located(message))
     order = np.arange(rank, dtype=np.int32)
     order[[axis, -1]] = order[[-1, axis]]
     return order

@@ -26,6 +26,7 @@ from graphc.framework.default_graph import SESSIONS, get_default_graph
 from graphc.framework.errors import located
 from graphc.framework.graph import Graph
 from graphc.ir.graph import Tensor
+from graphc.session.call import Call
 from graphc.session.feeds import Feeds
 from graphc.session.fetches import Fetches
 
@@ -42,33 +43,6 @@ class DeviceAttributes(NamedTuple):
     device_type: str
     memory_limit_bytes: int
     incarnation: int = 1
-
-
-class _Call:
-    """A pair of fetches and feed keys, and its programs by the ranks of feeds of unknown rank."""
-
-    __slots__ = ("feeds", "fetches", "free_ranks", "lazy", "programs", "runs_something")
-
-    def __init__(self, graph: Graph, fetches: Fetches, feeds: Feeds) -> None:
-        self.fetches, self.feeds = fetches, feeds
-        self.free_ranks = [i for i, slot in enumerate(feeds.slots) if slot.rank is None]
-        self.programs: dict[Any, Program] = {}
-        self.runs_something = bool(fetches.tensors or fetches.targets)
-        self.lazy = _lazy_values(graph, fetches, feeds)
-
-
-def _lazy_values(graph: Graph, fetches: Fetches, feeds: Feeds) -> list[tuple[Tensor, str]]:
-    """Tensors that give way to a variable's value if it has one: (tensor, name of the variable)."""
-    if not graph.lazy_values:
-        return []
-    from graphc.ir.passes.resolve import slice_operations
-
-    fed = {slot.tensor: None for slot in feeds.slots}
-    return [
-        (op.outputs[0], op.attrs["_unless_initialized"])
-        for op in slice_operations(fetches.tensors, fetches.targets, fed)
-        if "_unless_initialized" in op.attrs and op.outputs[0] not in fed
-    ]
 
 
 class BaseSession:
@@ -93,7 +67,9 @@ class BaseSession:
         _check_config(config)
         self._config = config
         self._state = SessionState()
-        self._calls: dict[Any, _Call] = {}
+        if config is not None:
+            self._state.threads = max(config.intra_op_parallelism_threads, 0)
+        self._calls: dict[Any, Call] = {}
         self._programs: dict[Any, Program] = {}
         self._lock = threading.Lock()
         self._closed = False
@@ -135,12 +111,14 @@ class BaseSession:
             call = self._new_call(fetches, feed_dict, key)
         except TypeError:  # something in the structure cannot be hashed
             call = self._new_call(fetches, feed_dict, None)
-        if self._closed:
-            raise closed_error()
-        arrays = call.feeds.arrays(feed_dict) if feed_dict else []
         if options is not None or run_metadata is not None:
+            if self._closed:
+                raise closed_error()
+            arrays = call.feeds.arrays(feed_dict) if feed_dict else []
             return self._traced(call, arrays, options, run_metadata)
-        return self._execute(call, arrays)
+        if not call.flat:
+            return call.slow(*call.feeds.flatten(feed_dict))
+        return call.run(*feed_dict.values()) if feed_dict else call.run()
 
     def optimized(self, fetches: Any, feed_dict: Any = None) -> Any:
         """The function that a run of `fetches` compiles to, after all passes; nothing is run.
@@ -158,7 +136,7 @@ class BaseSession:
         program = self._program(call, ranks, ())
         return program.optimize(program.resolve(arrays, self._state))
 
-    def _new_call(self, fetches: Any, feed_dict: Any, key: Any) -> _Call:
+    def _new_call(self, fetches: Any, feed_dict: Any, key: Any) -> Call:
         if self._closed:
             raise closed_error()
         graph = self._graph
@@ -171,27 +149,30 @@ class BaseSession:
                 )
             )
         found = Fetches(graph, fetches)
-        call = _Call(graph, found, Feeds(graph, feed_dict or ()))
+        call = Call(self, graph, found, Feeds(graph, feed_dict or ()))
         if key is not None and found.flat:
             self._calls[key] = call
         return call
 
-    def _execute(self, call: _Call, arrays: list[np.ndarray]) -> Any:
+    def _execute(self, call: Call, arrays: list[np.ndarray]) -> Any:
+        """Run a call from Python."""
         if not call.runs_something:
             return call.fetches.build([])
-        ranks = tuple([arrays[i].ndim for i in call.free_ranks]) if call.free_ranks else ()
-        if call.lazy:
-            program, arrays = self._with_lazy_values(call, arrays, ranks)
-        else:
-            found = call.programs.get(ranks)
-            if found is None:
-                found = self._program(call, ranks, ())
-                call.programs[ranks] = found
-            program = found
+        program, arrays = self._find(call, arrays)
         results = program.run(arrays, self._state)
         return call.fetches.build([r[()] if r.ndim == 0 else r for r in results])
 
-    def _program(self, call: _Call, ranks: tuple[int, ...], extra: tuple[Tensor, ...]) -> Program:
+    def _find(self, call: Call, arrays: list[np.ndarray]) -> tuple[Program, list[np.ndarray]]:
+        """The program of a call for feeds of these ranks, and what it is fed with."""
+        ranks = tuple([arrays[i].ndim for i in call.free_ranks]) if call.free_ranks else ()
+        if call.lazy:
+            return self._with_lazy_values(call, arrays, ranks)
+        found = call.programs.get(ranks)
+        if found is None:
+            found = call.programs[ranks] = self._program(call, ranks, ())
+        return found, arrays
+
+    def _program(self, call: Call, ranks: tuple[int, ...], extra: tuple[Tensor, ...]) -> Program:
         """The program of a call; calls that differ in structure only share one."""
         fetches, targets = tuple(call.fetches.tensors), tuple(dict.fromkeys(call.fetches.targets))
         feeds = (*[slot.tensor for slot in call.feeds.slots], *extra)
@@ -207,7 +188,7 @@ class BaseSession:
             return found
 
     def _with_lazy_values(
-        self, call: _Call, arrays: list[np.ndarray], ranks: tuple[int, ...]
+        self, call: Call, arrays: list[np.ndarray], ranks: tuple[int, ...]
     ) -> tuple[Program, list[np.ndarray]]:
         """Feed `initialized_value`s whose variables have a value."""
         with self._state.lock:
@@ -218,7 +199,7 @@ class BaseSession:
 
     def _traced(
         self,
-        call: _Call,
+        call: Call,
         arrays: list[np.ndarray],
         options: RunOptions | None,
         run_metadata: RunMetadata | None,
@@ -260,23 +241,18 @@ class BaseSession:
             raise TypeError(located("`feed_list` must be a list or tuple."))
         keys = list(feed_list or ())
         call = self._new_call(fetches, dict.fromkeys(keys), None)
-        slots = call.feeds.slots
+        call.enter()
+        if not accept_options:
+            return call.run
 
-        def run(*values: Any, **keywords: Any) -> Any:
-            if self._closed:
-                raise closed_error()
-            if len(values) != len(slots):
-                raise TypeError(
-                    located(f"this callable takes {len(slots)} values to feed, not {len(values)}")
-                )
-            arrays = [slot.convert(value) for slot, value in zip(slots, values, strict=True)]
-            if keywords:
-                if not accept_options or set(keywords) - {"options", "run_metadata"}:
-                    raise TypeError(located(f"unexpected keywords: {', '.join(keywords)}"))
-                return self._traced(
-                    call, arrays, keywords.get("options"), keywords.get("run_metadata")
-                )
-            return self._execute(call, arrays)
+        def run(
+            *values: Any,
+            options: RunOptions | None = None,
+            run_metadata: RunMetadata | None = None,
+        ) -> Any:
+            if options is None and run_metadata is None:
+                return call.run(*values)
+            return self._traced(call, call.convert(values), options, run_metadata)
 
         return run
 
@@ -299,6 +275,10 @@ class BaseSession:
             NotImplementedError: always.
         """
         self.partial_run_setup(fetches)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise closed_error()
 
     # -- what it is
 

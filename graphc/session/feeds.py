@@ -163,13 +163,17 @@ class Feeds:
 
     def arrays(self, feed_dict: Mapping[Any, Any]) -> list[np.ndarray]:
         """The values of a feed_dict with these keys, one array per slot."""
-        values: list[Any] = list(feed_dict.values())
-        if not self.flat:
-            flat: list[Any] = []
-            for key, structure, value in zip(feed_dict, self.structures, values, strict=True):
-                _align(key, structure, value, flat)
-            values = flat
+        values = self.flatten(feed_dict)
         return [slot.convert(value) for slot, value in zip(self.slots, values, strict=True)]
+
+    def flatten(self, feed_dict: Mapping[Any, Any]) -> list[Any]:
+        """The values of a feed_dict with these keys, one per slot, as they are."""
+        if self.flat:
+            return list(feed_dict.values())
+        flat: list[Any] = []
+        for (key, value), structure in zip(feed_dict.items(), self.structures, strict=True):
+            _align(key, structure, value, flat)
+        return flat
 
 
 def _leaves(structure: Any) -> list[Tensor]:

@@ -33,6 +33,9 @@ class Fetches:
         targets: operations to run for their effect.
         build: the structure, from one value per tensor.
         flat: whether the structure is one element or a list of elements, nothing deeper.
+        kind: "tensor", "operation", "list", "tuple" (both flat), or "nested".
+        items: numbers of the values that a list or tuple is made of, -1 for None; of a nested
+            structure all in order.
     """
 
     def __init__(self, graph: Graph, structure: Any) -> None:
@@ -44,6 +47,21 @@ class Fetches:
         self.flat = _is_element(structure) or (
             type(structure) in (list, tuple) and all(map(_is_element, structure))
         )
+        self.kind = self._kind(structure)
+        self.items = self._items(structure)
+
+    def _kind(self, structure: Any) -> str:
+        if not self.flat:
+            return "nested"
+        if isinstance(structure, (list, tuple)):
+            return type(structure).__name__
+        return "tensor" if self.tensors else "operation"
+
+    def _items(self, structure: Any) -> tuple[int, ...]:
+        if self.kind not in ("list", "tuple"):
+            return tuple(range(len(self.tensors)))
+        elements = [self._element(fetch) for fetch in structure]
+        return tuple([self._numbers.get(element, -1) for element in elements])
 
     def _plan(self, fetch: Any) -> Builder:
         if fetch is None:

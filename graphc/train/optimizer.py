@@ -317,13 +317,17 @@ class Optimizer:
 def apply_training(type: str, refs: Sequence[Any], *operands: Any, **attrs: Any) -> Operation:
     """Append a training operation: `refs` are the variable and its slots, `operands` follow them.
 
-    All operands but `indices` are cast to the variable's dtype.
+    Hyperparameters are cast to the variable's dtype.
+
+    Raises:
+        TypeError: the gradient has another dtype than the variable.
     """
     dtype = refs[0].dtype
     storage = [ref._ref() for ref in refs]
     names = definition(type).inputs[len(refs) :]
     tensors = [
-        x if name == "indices" else cast(x, dtype) for name, x in zip(names, operands, strict=True)
+        x if name in ("indices", "grad", "delta") else cast(x, dtype)
+        for name, x in zip(names, operands, strict=True)
     ]
     return apply(type, *storage, *tensors, **attrs).op
 

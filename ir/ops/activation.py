@@ -13,7 +13,17 @@ import numpy as np
 
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
-from graphc.ir.graph import Attr, OpDef, Operand, Operation, Sample, Tensor, TypeContext, register
+from graphc.ir.graph import (
+    ZERO,
+    Attr,
+    OpDef,
+    Operand,
+    Operation,
+    Sample,
+    Tensor,
+    TypeContext,
+    register,
+)
 from graphc.ir.lowering import Elementwise
 from graphc.ir.ops.pointwise import quietly, select, unary, unary_samples, zero
 from graphc.ir.types import TensorType
@@ -84,7 +94,7 @@ def _through(type: str) -> Callable[..., Any]:
     """The gradient of a derivative that is linear in `gradients` and piecewise constant in the
     point.
     """
-    return lambda op, ddy: [ddy.graph.op(type, ddy, op.inputs[1], **_attrs(op)), None]
+    return lambda op, ddy: [ddy.graph.op(type, ddy, op.inputs[1], **_attrs(op)), ZERO]
 
 
 def _by_output(type: str) -> Callable[..., Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from graphc.ir import dtypes
 from graphc.ir.dims import maximum, minimum
 from graphc.ir.graph import (
-    NoGradient,
+    ZERO,
     OpDef,
     Operand,
     Operation,
@@ -273,7 +273,7 @@ unary(
     "y = -1, 0 or 1 as x is negative, zero or positive; NaN stays.",
     lambda b, x: b.sign(x),
     np.sign,
-    NoGradient("piecewise constant"),
+    lambda op, dy: [ZERO],
     allowed=dtypes.NUMERIC,
     value=value_rule(only_numbers(lambda x: (x > 0) - (x < 0))),
     samples=unary_samples(differentiable=False),

@@ -57,7 +57,7 @@ register(OpDef(
     doc="y = x; fails the run with InvalidArgumentError where x holds NaN or infinities.",
     inputs=("tensor",),
     attrs={"message": Attr("string")},
-    infer=lambda c: c.inputs[0],
+    infer=lambda c: TensorType(c.require_dtype(0, dtypes.FLOATS), c.inputs[0].shape),
     reference=lambda c, x: _check_numerics(c.op, x),
     gradient=lambda op, dy: [dy],
     lowering=Host(_check_numerics),

@@ -120,7 +120,11 @@ def _invert_decompose(op: Operation) -> Tensor:
     (size,) = x.type.dims
     numbers = graph.op("Sequence", start=0, delta=1, size=size, dtype=x.dtype)
     rows = reshaped(x, (size, 1))
-    result: Tensor = graph.op("ScatterNd", rows, numbers, dim_values(graph, (size,)))
+    found = graph.op("ScatterNd", rows, numbers, dim_values(graph, (size,)))
+    # Numbers that share a place add up there, so one of them is not found again: fail the run.
+    again = graph.op("Equal", graph.op("GatherV2", found, x, graph.constant(0)), numbers)
+    places = graph.op("SelectV2", again, numbers, graph.constant(np.array(-1, x.dtype.numpy)))
+    result: Tensor = graph.op("GatherV2", found, places, graph.constant(0))
     return result
 
 

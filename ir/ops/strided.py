@@ -11,7 +11,6 @@ are n - 1). An upper limit (`x[:100]`) becomes min(100, n): no question. Mid-run
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -28,12 +27,13 @@ from graphc.ir.ops.positions import (
     known,
     require,
 )
+from graphc.ir.records import record
 from graphc.ir.types import TensorType
 
 MASKS = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Part:
     """What a specification does with one dimension (or where it puts a new one).
 

@@ -21,6 +21,8 @@ from graphc.ir.passes.dce import DeadCode
 from graphc.ir.passes.decompose import Decompose
 from graphc.ir.passes.fold import Fold
 from graphc.ir.passes.shapes import Shapes
+from graphc.ir.passes.split_folds import SplitFolds
+from graphc.ir.records import record
 from graphc.ir.verify import verify
 
 
@@ -48,16 +50,18 @@ PASSES: dict[str, Callable[..., Pass]] = {
     "decompose": Decompose,
     "fold": Fold,
     "shapes": Shapes,
+    "split-folds": SplitFolds,
 }
 
 DEFAULT_PIPELINE = (
-    "dce,shapes,canonicalize,fold,cse,decompose,shapes,canonicalize,fold,canonicalize,cse,dce"
+    "dce,shapes,canonicalize,fold,cse,decompose,shapes,canonicalize,fold,canonicalize,cse,"
+    "split-folds,dce"
 )
 
 _STEP = re.compile(r"\s*([a-z][a-z0-9_-]*)\s*(?:\{([^{}]*)\})?\s*(,|$)")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PassPipeline:
     """Passes in order."""
 

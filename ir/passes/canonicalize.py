@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from graphc.ir.function import Function
@@ -16,13 +15,14 @@ from graphc.ir.graph import Operation, Tensor
 from graphc.ir.passes.rewrites import TABLES
 from graphc.ir.passes.rewrites.language import Match, Rewrite, Variable
 from graphc.ir.passes.transfer import Transfer
+from graphc.ir.records import record
 from graphc.ir.shapes import ShapeEnvironment
 
 # How often one operation's result may be rewritten again: more than any chain of rows needs.
 _MOST_STEPS = 32
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Rows:
     """The rows of one root type, each with the producers it needs; `any_of` is all these together
     (None if some row needs none)."""
@@ -48,7 +48,7 @@ class _Rows:
 Index = dict[str, _Rows]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Canonicalize:
     """Apply all rewrites, or those whose names are in `only` (separated by spaces)."""
 

@@ -6,15 +6,15 @@ are pure: nothing random, stateful, on the host, or kept for what it checks is e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from graphc.ir.equality import attribute_key
 from graphc.ir.function import Function, Rebuild
 from graphc.ir.graph import Operation, Tensor
+from graphc.ir.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CommonSubexpressions:
     """Let the first of several equal operations stand for all."""
 

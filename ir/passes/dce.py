@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from graphc.ir.function import Function, Rebuild, pruned
+from graphc.ir.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeadCode:
     """Drop operations that nothing needs. Parameters stay: they are the signature."""
 

@@ -14,11 +14,12 @@ from graphc.ir.errors import InternalError
 from graphc.ir.function import Function
 from graphc.ir.graph import Operation, Tensor
 from graphc.ir.passes.transfer import Transfer
+from graphc.ir.records import record
 from graphc.ir.shapes import ShapeEnvironment
 from graphc.ir.types import TensorType
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Decompose:
     """Replace every operation whose definition has `decompose`, until none is left.
 

@@ -6,7 +6,6 @@ in the compiled step, a computation only while it runs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -17,9 +16,10 @@ from graphc.ir.function import Function
 from graphc.ir.graph import Operation, Tensor
 from graphc.ir.interpreter import run_operation
 from graphc.ir.passes.transfer import Transfer
+from graphc.ir.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fold:
     """Evaluate pure operations whose inputs are all constants.
 

@@ -6,7 +6,6 @@ numbers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,11 +14,12 @@ from graphc.ir.dims import Unknown
 from graphc.ir.function import Function
 from graphc.ir.graph import Operation, Tensor
 from graphc.ir.passes.transfer import Transfer
+from graphc.ir.records import record
 
 _SOURCES = frozenset({"Const", "DimValues", "Parameter"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Shapes:
     """Replace operations by their symbolic values."""
 

@@ -321,10 +321,14 @@ def test_long_k(target: CpuTarget, form: str, run_time: str, dtype: DType) -> No
 
 
 def test_many_rows(target: CpuTarget) -> None:
-    """More rows than a block."""
+    """More rows than a block, or than there is room for partial sums."""
     for form in ("nn", "tn"):
         Case(700, 50, 1500, form).check(target)
+        Case(700, 150, 600, form, "", float32, "update").check(target)
+        Case(3000, 70, 820, form).check(target)
         Case(4200, 40, 40, form, "", float32, "bias_relu").check(target)
+        for shape in ((400, 100, 90), (384, 90, 96), (200, 1100, 300), (50, 100, 2000)):
+            Case(*shape, form, "mnk").check(target)
 
 
 @pytest.mark.parametrize("name", ["int8", "uint8", "int16", "int32", "int64"])

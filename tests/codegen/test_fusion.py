@@ -50,6 +50,54 @@ def test_softmax_is_three_stages_of_one_kernel() -> None:
     assert [len(s.reduces) for s in launch.kernel.stages if s.axes] == [1, 1, 0]
 
 
+def exponentials(schedule: Schedule) -> int:
+    bodies = [s.body for launch in schedule.launches for s in launch.kernel.stages]
+    return sum(i.op == "exp" for body in bodies for i in body)
+
+
+def test_softmax_takes_exponentials_once() -> None:
+    x = tf.placeholder(tf.float32, [None, 7])
+    (launch,) = scheduled([tf.nn.softmax(x)], {x: feed(3, 7)}).launches
+    kernel = launch.kernel
+    assert sum(i.op == "exp" for stage in kernel.stages for i in stage.body) == 1
+    written = [store.access for stage in kernel.stages for store in stage.stores]
+    assert len(written) == 2 and written[0] == written[1]
+    assert [buffer.role for buffer in kernel.buffers].count("out") == 1
+
+
+def test_cross_entropy_and_its_gradient_take_exponentials_once() -> None:
+    x, y = tf.placeholder(tf.float32, [None, 7]), tf.placeholder(tf.int64, [None])
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=x)
+    (dx,) = tf.gradients(losses, x)
+    feeds = {x: feed(3, 7), y: np.zeros(3, np.int64)}
+    assert exponentials(scheduled([losses, dx], feeds)) == 1
+
+
+def test_a_stored_costly_value_is_read_again() -> None:
+    x = tf.placeholder(tf.float32, [None, 7])
+    y = tf.exp(x)
+    z = y / tf.reduce_sum(y, 1, keepdims=True)
+    schedule = scheduled([y, z], {x: feed(3, 7)})
+    assert exponentials(schedule) == 1
+    values = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32)
+    with tf.Session() as session:
+        first, second = session.run([y, z], {x: values})
+    np.testing.assert_allclose(first, np.exp(values), rtol=1e-6)
+    np.testing.assert_allclose(second, np.exp(values) / np.exp(values).sum(1)[:, None], rtol=1e-6)
+
+
+def test_kept_values_give_way_to_results_in_place() -> None:
+    """A variable that softmax of itself replaces: the old value is read until the end."""
+    values = np.random.default_rng(0).normal(size=(5, 40)).astype(np.float32)
+    v = tf.Variable(values)
+    step = tf.assign(v, tf.nn.softmax(v))
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        session.run(step)
+        expected = np.exp(values) / np.exp(values).sum(1, keepdims=True)
+        np.testing.assert_allclose(session.run(v), expected, rtol=2e-6)
+
+
 def test_log_softmax_keeps_its_logarithm_out_of_the_row_loop() -> None:
     x = tf.placeholder(tf.float32, [None, 7])
     (launch,) = scheduled([tf.nn.log_softmax(x)], {x: feed(3, 7)}).launches

@@ -10,12 +10,13 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import llvmlite.binding
 import numpy as np
 import pytest
 
 from graphc.codegen.cpu.cache import DiskCache, default_cache
 from graphc.codegen.cpu.jit import CpuTarget
-from graphc.codegen.cpu.target import Features
+from graphc.codegen.cpu.target import Features, host_features
 from graphc.codegen.kernel import Kernel
 from graphc.ir.dtypes import float32
 from tests.codegen.kit import Kit, run
@@ -254,3 +255,9 @@ def test_repeated_lookups_keep_code_loaded() -> None:
         gc.collect()
         for symbol, number in (("one", 1), ("two", 2)):
             assert ctypes.CFUNCTYPE(ctypes.c_int64)(again[symbol])() == number
+
+
+def test_an_old_llvm_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(llvmlite.binding, "llvm_version_info", (15, 0, 7))
+    with pytest.raises(ImportError, match=r"llvmlite 0\.45 or newer"):
+        host_features.__wrapped__()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -101,7 +102,7 @@ def _manner(case: Case, ways: list[Variant]) -> str:
         return ""
     if found.what.startswith(("result", "variable")):
         return "values"
-    return " ".join(found.what.split()[:3])
+    return " ".join(re.sub(r"\d+", "", found.what).split()[:3])
 
 
 def _replay(path: Path, target: str, console: Console) -> int:

@@ -9,11 +9,12 @@ import pytest
 from graphc.codegen.program import Options
 from graphc.ir import dtypes
 from graphc.ir.graph import Graph
+from graphc.ir.interpreter import Rounding
 from graphc.ir.passes import canonicalize
 from graphc.ir.passes.rewrites.language import Rewrite, floats, op, variables
 from tests.fuzz.__main__ import smallest
 from tests.fuzz.case import Case
-from tests.fuzz.check import Variant, check, variants
+from tests.fuzz.check import Outcome, Truth, Variant, check, new_state, variants
 from tests.fuzz.files import case_text, load, save
 from tests.fuzz.generate import generate
 from tests.fuzz.tolerance import Spread
@@ -117,7 +118,14 @@ def cancelling(factor: float) -> Case:
 def sampler(case: Case) -> Callable[..., list[np.ndarray]]:
     """Roundings of `cancelling`, by hand."""
     a, b = case.runs[0]
-    return lambda rounding: [rounding(a * b) - rounding(b * a), rounding(rounding(a * b))]
+    product, difference = case.fetches[1].op, case.fetches[0].op
+
+    def sample(rounding: Rounding) -> list[np.ndarray]:
+        rounded = rounding(product, (a, b), a * b)
+        other = rounding(product, (b, a), b * a)
+        return [rounding(difference, (rounded, other), rounded - other), rounded]
+
+    return sample
 
 
 def test_cancellation_is_told_from_wrongness() -> None:
@@ -128,6 +136,50 @@ def test_cancellation_is_told_from_wrongness() -> None:
     assert spread.explains(0, zero + np.float32(3e-8), zero)
     assert not spread.explains(0, zero + np.float32(1e-4), zero)
     assert not spread.explains(1, a * b * np.float32(1.001), a * b)
+
+
+def saturated(type: str, at_zero: float) -> Case:
+    """f - f(x) for a large x, where f is 1 or its last bit less, and for x = 0."""
+    graph = Graph()
+    x = graph.op("Placeholder", dtype=dtypes.float32, shape=(2,))
+    values = graph.constant(np.float32([1, at_zero]))
+    difference = graph.op("Sub", values, graph.op(type, x))
+    return Case(graph, (difference,), (), (x,), ((np.float32([20, 0]),),))
+
+
+@pytest.mark.parametrize(("type", "at_zero"), [("Sigmoid", 0.5), ("Tanh", 0), ("Erf", 0)])
+def test_limits_are_rounded(type: str, at_zero: float) -> None:
+    truth = Truth(saturated(type, at_zero), 0)
+    truth.run(new_state(truth.case))
+    np.testing.assert_array_equal(truth.outcome.results[0], [0, 0])
+    assert not truth.compare(Outcome([np.float32([2.0**-24, 0])]))
+    assert truth.compare(Outcome([np.float32([2.0**-14, 0])]))
+    assert truth.compare(Outcome([np.float32([0, 2.0**-24])])), "f(0) is exact"
+
+
+def out_of_range(type: str) -> Case:
+    """What becomes of a row that is not there: its shape or itself."""
+    graph = Graph()
+    x = graph.op("Placeholder", dtype=dtypes.float32, shape=(None, 3))
+    row = graph.op("GatherV2", x, np.int32([7]), np.int32(0))
+    run = (np.ones((5, 3), np.float32),)
+    return Case(graph, (graph.op(type, row), graph.op("Neg", x)), (), (x,), (run,))
+
+
+@pytest.mark.parametrize(("type", "may_vanish"), [("Shape", True), ("ZerosLike", True),
+                                                  ("Exp", False), ("Sign", False)])  # fmt: skip
+def test_errors_vanish_only_unread(type: str, may_vanish: bool) -> None:
+    truth = Truth(out_of_range(type), 0)
+    truth.run(new_state(truth.case))
+    assert truth.outcome.kind == "InvalidArgumentError"
+    assert not truth.compare(truth.outcome)
+    assert truth.lenient.kind == ("" if may_vanish else "InvalidArgumentError")
+    other = -truth.case.runs[0][0]
+    if may_vanish:
+        assert not truth.compare(Outcome([truth.lenient.results[0], other]))
+        assert truth.compare(Outcome([truth.lenient.results[0] + 1, other]))
+    else:
+        assert truth.compare(Outcome([np.zeros((1, 3), np.float32), other]))
 
 
 def test_all_ways_are_tried() -> None:

@@ -4,7 +4,9 @@ Close results agree. Where two are further apart than a few units in the last pl
 interpreted again and again with every intermediate result moved at random by its last bits (Monte
 Carlo arithmetic: Parker, 1997): what a cancellation magnifies, or a comparison decides, then
 differs between the samples as well, and a wrong computation does not. Numbers that are exact
-(multiples of a small power of two) stay as they are.
+(multiples of a small power of two) stay as they are, unless a transcendental function gives them:
+its values are exact at 0 only, or 0 (Lindemann and Weierstrass); others that look exact were
+rounded to a limit, as tanh(20) to 1.
 """
 
 from __future__ import annotations
@@ -14,12 +16,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from graphc.ir.graph import Operation
+from graphc.ir.interpreter import Rounding
+
 ULPS = 64.0  # of difference that need no explanation
 EXACT_STEP, EXACT_MOST = 2.0**-10, 2.0**12
 FIRST_SAMPLES, MOST_SAMPLES = 8, 96
 MARGIN = 8.0  # times the spread of the samples
 
-Rounding = Callable[[np.ndarray], np.ndarray]
+BOUNDED = ("Cos", "Erf", "Sigmoid", "Sin", "Tanh")  # by 1
+TRANSCENDENTAL = (*BOUNDED, "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Cosh", "Erfc",
+                  "Exp", "Expm1", "Log", "Log1p", "Sinh", "Softplus", "Tan")  # fmt: skip
+NEGATIVE_HALF = ("Elu", "Selu")  # exponentials of negative numbers; of others a multiple
+
 Sampler = Callable[[Rounding], Sequence[np.ndarray]]
 
 
@@ -74,13 +83,27 @@ class Spread:
             inside = (got >= low - room) & (got <= high + room)
         return np.asarray(inside | (finite.any(axis=0) & ~finite.all(axis=0)))
 
-    def _rounded(self, array: np.ndarray) -> np.ndarray:
-        """The array with inexact elements moved by up to two units in the last place."""
+    def _rounded(
+        self, op: Operation, inputs: Sequence[np.ndarray], array: np.ndarray
+    ) -> np.ndarray:
+        """A result with inexact elements moved by up to two units in the last place."""
         if array.dtype.kind != "f" or not array.size:
             return array
         with np.errstate(all="ignore"):
             exact = (np.abs(array) <= EXACT_MOST) & (np.fmod(array, EXACT_STEP) == 0)
             exact &= not self.blunt
+            exact &= ~_transcendental(op, inputs)
             noise = self._random.uniform(-2, 2, array.shape) * np.finfo(array.dtype).eps
             moved = (array * (1 + noise)).astype(array.dtype)
+        if op.type in BOUNDED:
+            moved = np.clip(moved, -1, 1)
         return np.where(exact | ~np.isfinite(array), array, moved).astype(array.dtype)
+
+
+def _transcendental(op: Operation, inputs: Sequence[np.ndarray]) -> np.ndarray:
+    """Where the elements of a result are values of a transcendental function, but not at 0."""
+    if op.type in TRANSCENDENTAL:
+        return np.asarray(inputs[0] != 0)
+    if op.type in NEGATIVE_HALF:
+        return np.asarray(inputs[0] < 0)
+    return np.zeros((), np.bool_)

@@ -181,3 +181,23 @@ def test_a_function_of_its_result_differentiates_into_one_operation() -> None:
     made = [(op.type, op.name) for op in graph.operations[before + 1 :]]
     assert made[-1] == ("TanhGrad", "gradients/Tanh_grad/TanhGrad")
     assert len(made) == 2
+
+
+@pytest.mark.parametrize(
+    ("type", "attrs"),
+    [("ReluGrad", {}), ("Relu6Grad", {}), ("LeakyReluGrad", {"alpha": 0.5}), ("Sign", {})],
+)
+def test_steps_are_connected_and_flat(type: str, attrs: dict[str, float]) -> None:
+    """As in TensorFlow: zeros, not None, or a penalty on gradients would miss its variables."""
+    graph = Graph()
+    x, weight = placeholder(graph, (3,)), placeholder(graph, (3,), name="weight")
+    inner = graph.op("Exp", x * weight)
+    y = graph.op(type, *([] if type == "Sign" else [weight]), inner, **attrs)
+    count = len(graph.operations)
+    (dx,) = gradients(y, x)
+    made = [op.type for op in graph.operations[count:]]
+    assert dx.op.type == "ZerosLike"
+    assert "Exp" not in made and "Mul" not in made, "zeros are not worked out"
+    np.testing.assert_array_equal(run_graph([dx], {x: X})[0], 0 * X)
+    (total,) = gradients([y, graph.op("Square", x)], x)
+    np.testing.assert_array_equal(run_graph([total], {x: X, weight: X})[0], 2 * X)

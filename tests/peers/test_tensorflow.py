@@ -5,7 +5,6 @@ Runs where TensorFlow is installed: `pip install -e '.[peers]'`.
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -17,20 +16,6 @@ import graphc
 from tests.peers import programs
 
 pytestmark = pytest.mark.peers("tensorflow")
-
-
-@pytest.fixture(scope="module")
-def tensorflow() -> Any:
-    """TensorFlow as it was in version 1."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import tensorflow.compat.v1 as tf1
-
-        tf1.disable_v2_behavior()
-    tf1.logging.set_verbosity(tf1.logging.ERROR)
-    return tf1
 
 
 def run(tf: Any, program: Callable[[Any], Any]) -> Any:

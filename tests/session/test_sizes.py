@@ -124,6 +124,45 @@ def test_fed_shapes_and_axes_of_any_length(target: str) -> None:
 
 
 @pytest.mark.parametrize("target", ["", "numpy"])
+def test_sizes_made_of_sizes_known_in_mid_run(target: str) -> None:
+    x = tf.placeholder(tf.int32, [None])
+    chosen = tf.py_func(lambda a: a[a > 1], [x], tf.int32)
+    chosen.set_shape([None])
+    twice = tf.reshape(tf.tile(tf.reshape(chosen, [-1, 1]), [1, 2]), [-1])
+    passed = tf.Print(twice + 1, [tf.shape(chosen)])
+    given = tf.py_func(lambda a: a - 1, [twice], tf.int32)
+    given.set_shape([None])
+    joined = tf.reshape(tf.concat([chosen, x, chosen], 0), [1, -1])
+    with tf.Session(target=target) as session:
+        for values in ([0, 1, 2, 3], [5], [1], []):
+            big = np.array([v for v in values if v > 1], np.int32)
+            np.testing.assert_array_equal(session.run(twice, {x: values}), big.repeat(2))
+            a, b, c = session.run([passed, given, joined], {x: values})
+            np.testing.assert_array_equal(a, big.repeat(2) + 1)
+            np.testing.assert_array_equal(b, big.repeat(2) - 1)
+            np.testing.assert_array_equal(c, [[*big, *values, *big]])
+
+
+@pytest.mark.parametrize("target", ["", "numpy"])
+def test_a_size_computed_in_mid_run_that_must_be_the_batch_size(target: str) -> None:
+    x, n = tf.placeholder(tf.float32, [None, 2]), tf.placeholder(tf.float32, [])
+    earlier = [tf.cast(x, tf.int64), tf.exp(x)]
+    count = tf.cast(n + 1, tf.int32)
+    total = x + tf.fill([count, 2], 1.0)
+    other = tf.fill([tf.cast(2 * n + 2, tf.int32) // 2, 2], 1.0)
+    with tf.Session(target=target) as session:
+        for rows in (3, 5, 0):
+            values = np.ones((rows, 2), np.float32)
+            a, b, c, d = session.run([*earlier, total, total + other], {x: values, n: rows - 1})
+            np.testing.assert_array_equal(a, values)
+            np.testing.assert_allclose(b, np.exp(values), rtol=1e-6)
+            np.testing.assert_array_equal(c, values + 1)
+            np.testing.assert_array_equal(d, values + 2)
+        with pytest.raises(tf.errors.InvalidArgumentError, match="do not fit together"):
+            session.run([*earlier, total], {x: np.ones((3, 2)), n: 3})
+
+
+@pytest.mark.parametrize("target", ["", "numpy"])
 def test_a_wrong_size_computed_in_mid_run_names_the_line(target: str) -> None:
     x = tf.placeholder(tf.float32, [None])
     y = tf.slice(x, [0], tf.stack([tf.cast(tf.reduce_sum(x), tf.int32)]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph, Tensor
+from graphc.ir.ops.positions import dim_values
 from graphc.ir.passes.rewrites.language import Match, Rewrite, floats, integers, op, variables
 
 x, y = variables("x", "y")
@@ -46,6 +47,14 @@ def _cast_twice(graph: Graph, x: Tensor) -> Tensor:
     return narrow
 
 
+def _zeros(match: Match) -> Tensor:
+    """Zeros of the result's type: not ZerosLike, which nobody decomposes late in a pipeline."""
+    result, graph = match.root.outputs[0], match.graph
+    sizes = dim_values(graph, result.type.dims)
+    zeros: Tensor = graph.op("BroadcastTo", graph.constant(0, result.dtype), sizes)
+    return zeros
+
+
 TABLE = (
     # neutral elements
     Rewrite("add-zero", x + 0, x),
@@ -59,8 +68,8 @@ TABLE = (
     Rewrite("pow-one", op("Pow", x, 1), x),
     Rewrite("pow-two", op("Pow", x, 2), op("Square", x), floats),
     # absorbing elements: for floats 0 * NaN is NaN
-    Rewrite("mul-zero", x * 0, op("ZerosLike", x), integers, example_dtype="int32"),
-    Rewrite("sub-self", x - x, op("ZerosLike", x), integers, example_dtype="int32"),
+    Rewrite("mul-zero", x * 0, _zeros, integers, example_dtype="int32"),
+    Rewrite("sub-self", x - x, _zeros, integers, example_dtype="int32"),
     # signs
     Rewrite("neg-neg", op("Neg", -x), x),
     Rewrite("mul-minus-one", x * -1, -x),

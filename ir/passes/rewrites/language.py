@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from graphc.ir.graph import Graph, Operation, Tensor, definition
+from graphc.ir.records import record
 
 
 class Term:
@@ -110,7 +111,7 @@ def always(match: Match) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rewrite:
     """A row: what matches `pattern` and satisfies `guard` becomes `replacement`.
 

@@ -1,0 +1,73 @@
+"""Recycled memory: big results are NumPy arrays whose memory comes back when they go.
+
+NumPy lets an array name the allocator that its memory goes back to (NEP 49). Results of at least
+`LEAST` bytes name the recycler, which keeps up to `MOST` bytes for later results. All other arrays
+of the process are as they were.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from graphc.codegen.cpu.driver import address_of
+from graphc.codegen.cpu.jit import host_target
+from graphc.codegen.cpu.recycle_ir import BLOCKS, SYMBOLS, recycle_ir
+
+LEAST = 256 << 10
+MOST = 128 << 20
+
+
+class _Handler(ctypes.Structure):
+    """NumPy's `PyDataMem_Handler`, version 1."""
+
+    _fields_ = (
+        ("name", ctypes.c_char * 127),
+        ("version", ctypes.c_uint8),
+        ("context", ctypes.c_void_p),
+        ("malloc", ctypes.c_void_p),
+        ("calloc", ctypes.c_void_p),
+        ("realloc", ctypes.c_void_p),
+        ("free", ctypes.c_void_p),
+    )
+
+
+@dataclass(frozen=True)
+class Recycler:
+    """The pool's words, the functions that take memory from it and give
+    it back, and what arrays are marked with."""
+
+    pool: np.ndarray
+    take: int
+    give: int
+    capsule: Any
+    handler: Any
+
+    @property
+    def kept(self) -> int:
+        """Bytes that wait for their next use."""
+        return int(self.pool[1])
+
+
+@cache
+def recycler() -> Recycler:
+    """The process's recycler; it is never given up, since arrays may outlive everything else."""
+    target = host_target()
+    loaded = target.load_text(recycle_ir(target.features), SYMBOLS, quick=True)
+    take, zeros, again, give = (loaded[name] for name in SYMBOLS)
+    pool = np.zeros(3 + 2 * BLOCKS, np.int64)
+    pool[2] = MOST
+    handler = _Handler(b"graphc", 1, address_of(pool), take, zeros, again, give)
+    make = ctypes.pythonapi.PyCapsule_New
+    make.restype = ctypes.py_object
+    make.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
+    capsule = make(ctypes.addressof(handler), b"mem_handler", None)
+    found = Recycler(pool, take, give, capsule, handler)
+    # arrays may outlive everything else in the process, so their handler and its code never go
+    for thing in (found, target):
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
+    return found
