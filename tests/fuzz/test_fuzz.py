@@ -182,6 +182,17 @@ def test_errors_vanish_only_unread(type: str, may_vanish: bool) -> None:
         assert truth.compare(Outcome([np.zeros((1, 3), np.float32), other]))
 
 
+def test_sizes_that_do_not_fit_stay_errors() -> None:
+    graph = Graph()
+    x = graph.op("Placeholder", dtype=dtypes.float32, shape=(None,))
+    count = graph.op("Cast", graph.op("Sum", x, np.int32(0)), DstT=dtypes.int32)
+    size = graph.op("Pack", count, axis=0)
+    total = graph.op("Add", x, graph.op("Fill", size, np.float32(1)))
+    truth = Truth(Case(graph, (total,), (), (x,), ((np.full(5, 2, np.float32),),)), 0)
+    truth.run(new_state(truth.case))
+    assert truth.outcome.kind == truth.lenient.kind == "InvalidArgumentError"
+
+
 def test_all_ways_are_tried() -> None:
     names = [way.name for way in variants("cpu", None)]
     assert "cpu" in names and "cpu without fusion" in names and "cpu without canonicalize" in names

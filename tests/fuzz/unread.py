@@ -21,6 +21,7 @@ from graphc.ir.passes.transfer import Transfer
 
 VALUES = (0, 1, 77)  # of operations that fail
 MAY_VANISH = ("pure", "random")  # effects
+NAME = "unread"  # of the operations that give these values
 
 
 def unread(
@@ -50,6 +51,8 @@ def _forced(
             failing = error.op
         if failing not in function.operations or failing.definition.effect not in MAY_VANISH:
             return None
+        if failing.name == NAME:
+            return None  # the value is a size that does not fit
         function = _replaced(function, failing, value)
 
 
@@ -63,7 +66,9 @@ def _replaced(function: Function, failing: Operation, value: int) -> Function:
         for tensor in op.outputs:
             scalar = np.asarray(value).astype(tensor.dtype.numpy)
             sizes = dim_values(rebuild.body, tensor.type.dims)
-            outputs.append(rebuild.body.op("BroadcastTo", rebuild.body.constant(scalar), sizes))
+            filled = rebuild.body.op("BroadcastTo", rebuild.body.constant(scalar), sizes)
+            filled.op.name = NAME
+            outputs.append(filled)
         rebuild.replace(op, outputs)
     return rebuild.finish()
 
