@@ -20,17 +20,25 @@ from pathlib import Path
 from graphc.ir import environment
 
 LIMIT_BYTES = 256 << 20
+LIMIT_ENTRIES = 8192
 _MAGIC = b"graphc-object-1"
-_SWEEP_EVERY = 64  # writes between two looks at the total size
+_SWEEP_EVERY = 64  # writes of one process between two looks at the total size
+_SWEEP_AFTER = 3600.0  # seconds after which a process that writes less looks, too
+_STAMP = "swept"  # the file that says when that was
 _TOUCH_AFTER = 24 * 3600.0
 
 
 class DiskCache:
     """Objects by key in one folder. Errors of the file system make misses, not failures."""
 
-    def __init__(self, folder: str | os.PathLike[str], limit: int = LIMIT_BYTES) -> None:
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        limit: int = LIMIT_BYTES,
+        entries: int = LIMIT_ENTRIES,
+    ) -> None:
         self.folder = Path(folder)
-        self.limit = limit
+        self.limit, self.entries = limit, entries
         self._writes = 0
         self._usable: bool | None = None
 
@@ -66,9 +74,9 @@ class DiskCache:
             self._write(keys, header + content)
         except OSError:
             return
-        if self._writes % _SWEEP_EVERY == 0:
-            self._sweep()
         self._writes += 1
+        if self._writes % _SWEEP_EVERY == 0 or (self._writes == 1 and self._is_long_unswept()):
+            self._sweep()
 
     def _write(self, keys: Sequence[str], data: bytes) -> None:
         handle, name = tempfile.mkstemp(prefix="tmp-", dir=self.folder)
@@ -102,27 +110,39 @@ class DiskCache:
                 self._usable = False
         return self._usable
 
+    def _is_long_unswept(self) -> bool:
+        try:
+            return time.time() - (self.folder / _STAMP).stat().st_mtime > _SWEEP_AFTER
+        except OSError:
+            return True
+
     def _sweep(self) -> None:
-        """Delete the longest unused entries until three quarters of the limit are left."""
+        """Delete the longest unused entries until three quarters of the limits are left."""
+        with contextlib.suppress(OSError):
+            (self.folder / _STAMP).touch(mode=0o600)
         entries = []
         seen: set[int] = set()
         total = 0
         with contextlib.suppress(OSError), os.scandir(self.folder) as found:
             for entry in found:
+                if entry.name == _STAMP:
+                    continue
                 with contextlib.suppress(OSError):
                     status = entry.stat(follow_symlinks=False)
                     if status.st_ino not in seen:
                         total += status.st_size
                     seen.add(status.st_ino)
                     entries.append((status.st_mtime, entry.name, status.st_ino, status.st_size))
-        if total <= self.limit:
+        if total <= self.limit and len(entries) <= self.entries:
             return
+        count = len(entries)
         names: dict[int, int] = {}
         for _, _, inode, _ in entries:
             names[inode] = names.get(inode, 0) + 1
         for _, name, inode, size in sorted(entries):
-            if total <= self.limit * 3 // 4:
+            if total <= self.limit * 3 // 4 and count <= self.entries * 3 // 4:
                 return
+            count -= 1
             with contextlib.suppress(OSError):
                 os.unlink(self.folder / name)
                 names[inode] -= 1

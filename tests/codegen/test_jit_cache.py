@@ -171,6 +171,29 @@ def test_old_entries_are_evicted(folder: Path) -> None:
     assert cache.get(f"{0:064x}") is None
 
 
+def test_few_entries_are_kept(folder: Path) -> None:
+    cache = DiskCache(folder, entries=100)
+    for number in range(256):
+        cache.put([f"{number:064x}"], b"small")
+    assert len(entries(folder)) <= 100
+    assert cache.get(f"{255:064x}") == b"small"
+    assert cache.get(f"{0:064x}") is None
+
+
+def test_short_processes_sweep_once_an_hour(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweeps = []
+    sweep = DiskCache._sweep
+    monkeypatch.setattr(DiskCache, "_sweep", lambda cache: (sweeps.append(1), sweep(cache)))
+    for number in range(5):
+        DiskCache(folder).put([f"{number:064x}"], b"small")
+    assert len(sweeps) == 1
+    stamp = folder / "swept"
+    os.utime(stamp, (0, stamp.stat().st_mtime - 7200))
+    DiskCache(folder).put([f"{9:064x}"], b"small")
+    DiskCache(folder).put([f"{10:064x}"], b"small")
+    assert len(sweeps) == 2
+
+
 def test_keys_depend_on_the_processor(folder: Path) -> None:
     target = CpuTarget(disk=None)
     host = target.features

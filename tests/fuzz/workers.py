@@ -7,6 +7,7 @@ is replaced.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import time
 import traceback
 from collections.abc import Iterator
@@ -123,7 +124,8 @@ class _Worker:
 
 
 def _serve(connection: Connection, plan: Plan) -> None:
-    """The loop of a worker process."""
+    """The loop of a worker process. What it compiles is of no use to anybody later."""
+    os.environ["GRAPHC_NO_DISK_CACHE"] = "1"
     while True:
         try:
             seed = connection.recv()
