@@ -23,6 +23,7 @@ from graphc.codegen.kernel import D, Kernel, Stage
 from graphc.ir.records import record
 
 SCRATCH_BYTES = 24 << 10  # what all accumulators may take of the first-level cache
+RUN = 4  # rows that are read side by side: fewer loads and stores of what is folded so far
 FEW = 64  # as many columns fit in registers
 
 
@@ -94,7 +95,7 @@ class Columns:
         blocked = [fold for fold in self.folds if fold.compensated]
         known = rows.extent is not None and rows.extent > 0
         if not blocked:
-            self._fold(columns, rows, known)
+            self._fold(columns, rows)
             return
         with b.loop("block", rows.start, rows.stop, str(BLOCK), nonempty=known) as block:
             far = b.let("far", f"add i64 {block.index}, {BLOCK}")
@@ -102,25 +103,38 @@ class Columns:
             for point in self._vectors(columns):
                 for fold in blocked:
                     self._put(fold, point, columns, [fold.start()[0][2]], part=True)
-            self._fold(columns, Span(block.index, stop, None), True)
+            self._fold(columns, Span(block.index, stop, None))
             for point in self._vectors(columns):
                 for fold in blocked:
                     total = self._get(fold, point, columns)
                     part = self._get(fold, point, columns, part=True)
                     self._put(fold, point, columns, fold.merge(total, part))
 
-    def _fold(self, columns: Span, rows: Span, nonempty: bool) -> None:
-        """Some rows, one after the other."""
+    def _fold(self, columns: Span, rows: Span) -> None:
+        """Some rows from the first to the last, `RUN` of them for each look at what is folded."""
+        b = self.builder
+        count = b.let("rows", f"sub i64 {rows.stop}, {rows.start}")
+        whole = b.let("whole", f"and i64 {count}, -{RUN}")
+        middle = b.let("middle", f"add i64 {rows.start}, {whole}")
+        with b.loop("run", rows.start, middle, str(RUN)) as first:
+            following = [b.let("row", f"add i64 {first.index}, {n}") for n in range(1, RUN)]
+            self._add(columns, [first.index, *following])
+        with b.loop("row", middle, rows.stop) as row:
+            self._add(columns, [row.index])
+
+    def _add(self, columns: Span, rows: Sequence[str]) -> None:
+        """Take some rows into what is folded, in order."""
         (row_axis,) = self.stage.axes
-        with self.builder.loop("row", rows.start, rows.stop, nonempty=nonempty) as row:
-            for point in self._vectors(columns):
-                point = replace(point, axes={**point.axes, row_axis: row.index})
-                values = self.body.emit(self.stage, point)
-                for fold in self.folds:
-                    part = fold.compensated
+        for point in self._vectors(columns):
+            states = [self._get(fold, point, columns, fold.compensated) for fold in self.folds]
+            for row in rows:
+                place = replace(point, axes={**point.axes, row_axis: row})
+                values = self.body.emit(self.stage, place)
+                for number, fold in enumerate(self.folds):
                     value = widen(self.builder, values[fold.reduce.value], fold.width)
-                    old = self._get(fold, point, columns, part)
-                    self._put(fold, point, columns, fold.step(old, value, "", None), part)
+                    states[number] = fold.step(states[number], value, "", None)
+            for fold, state in zip(self.folds, states, strict=True):
+                self._put(fold, point, columns, state, fold.compensated)
 
     # -- what is folded so far
 
