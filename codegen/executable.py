@@ -7,7 +7,6 @@ only the run can know divide it into native stretches with Python between them.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,25 +52,17 @@ class Executable:
     Attributes:
         schedule: what was planned; its launches hold the kernels.
         tables: what the driver runs.
-        timings: seconds by phase: "fuse", "plan", "compile", "assemble".
     """
 
     def __init__(self, function: Function, state: SessionState, fusion: bool = True) -> None:
-        clock = [time.perf_counter()]
         fused = fuse(function, fusion)
-        clock.append(time.perf_counter())
         self.function = function
         self.schedule = plan(fused)
-        clock.append(time.perf_counter())
         target = host_target()
         before = target.statistics.compiled
         kernels = target.compile_many([launch.kernel for launch in self.schedule.launches])
         state.statistics["kernels_compiled"] += target.statistics.compiled - before
-        clock.append(time.perf_counter())
         self.tables = assemble(self.schedule, [kernel.address for kernel in kernels])
-        clock.append(time.perf_counter())
-        phases = ("fuse", "plan", "compile", "assemble")
-        self.timings = {p: b - a for p, a, b in zip(phases, clock, clock[1:], strict=False)}
         self._pool: list[RunFrame] = []
         self.locks = bool(self.schedule.updates or self.tables.random_names)
 

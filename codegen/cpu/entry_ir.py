@@ -53,9 +53,10 @@ check.lock:
   %held = load i64, ptr %held.p, align 8
   %held.native = load i64, ptr %held.native.p, align 8
   %held.any = or i64 %held, %held.native
-  %held.matters = and i64 %held.any, %locks
-  %free = icmp eq i64 %held.matters, 0
-  br i1 %free, label %start, label %fallback
+  %is.held = icmp ne i64 %held.any, 0
+  %takes.lock = icmp ne i64 %locks, 0
+  %must.wait = and i1 %is.held, %takes.lock
+  br i1 %must.wait, label %fallback, label %start
 start:
   %valid.p = getelementptr i64, ptr %step, i64 1
   %table.p = getelementptr i64, ptr %step, i64 3
@@ -500,7 +501,6 @@ random.one:
 
 run:
   store i64 1, ptr %step, align 8
-  %takes.lock = icmp ne i64 %locks, 0
   br i1 %takes.lock, label %run.lock, label %run.start
 run.lock:
   store i64 1, ptr %held.native.p, align 8

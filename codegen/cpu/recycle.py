@@ -38,8 +38,9 @@ class _Handler(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Recycler:
-    """The pool's words, the functions that take memory from it and give
-    it back, and what arrays are marked with."""
+    """The pool's words, the functions that take memory from it and give it back, and the capsule
+    with the handler that arrays are marked with.
+    """
 
     pool: np.ndarray
     take: int

@@ -8,7 +8,6 @@ session holds is replaced only when the whole run has succeeded.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -38,9 +37,8 @@ class CudaExecutable:
     """One variant of a program, for the device of this process.
 
     Attributes:
-        schedule: what was planned; its launches hold the kernels.
-        timings: seconds by phase: "fuse", "plan". Kernels are compiled when they are first
-            launched, since their form depends on sizes.
+        schedule: what was planned; its launches hold the kernels, which are compiled when they are
+            first launched, since their form depends on sizes.
 
     Raises:
         UnavailableError: there is neither a GPU nor the simulator.
@@ -48,13 +46,9 @@ class CudaExecutable:
 
     def __init__(self, function: Function, state: SessionState, fusion: bool = True) -> None:
         self.device: Device = device()
-        clock = [time.perf_counter()]
         fused = fuse(function, fusion)
-        clock.append(time.perf_counter())
         self.function = function
         self.schedule: Schedule = plan(fused)
-        clock.append(time.perf_counter())
-        self.timings = {"fuse": clock[1] - clock[0], "plan": clock[2] - clock[1]}
         self.randoms = tuple(
             dict.fromkeys(
                 size

@@ -46,7 +46,8 @@ class Call:
         self._entry: Entry | None = None
         self._ran = False
         bindable = session.sess_str == "cpu" and self.runs_something and not self.lazy
-        self._attempts = ATTEMPTS if bindable else 0
+        is_plain = all(slot.plain is not None for slot in feeds.slots)  # text is always converted
+        self._attempts = ATTEMPTS if bindable and is_plain else 0
 
     def slow(self, *values: Any) -> Any:
         """Run with these values fed: converted, compiled for and bound as they need.

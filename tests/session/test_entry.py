@@ -324,8 +324,36 @@ def test_nothing_leaks() -> None:
 
 
 def test_works_without_the_entry(way: str) -> None:
-    """The entry's own test at import time decides, and the variable that turns it off is obeyed."""
+    """The entry's own test at first use decides; the variable that turns it off is obeyed."""
     program = "from graphc.codegen.cpu import entry; print(entry.available())"
     env = dict(os.environ)
     found = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True)
     assert found.stdout.strip() == str(way == "native"), found.stderr
+
+
+def test_text_is_fed() -> None:
+    """Text is converted anew each time, so no conversion makes it fit for native code."""
+    text, x = tf.placeholder(tf.string, []), tf.placeholder(tf.float32, [])
+    session = tf.Session()
+    call = session.make_callable([text, x + 1], [text, x])
+    for _ in range(4):
+        assert call("word", 1.0) == [b"word", 2.0]
+        assert session.run([text, x + 1], {text: "word", x: 1.0}) == [b"word", 2.0]
+
+
+def test_a_lock_held_twice_is_held() -> None:
+    counter = tf.Variable(0.0)
+    step = tf.assign_add(counter, 1.0)
+    session = tf.Session()
+    session.run(counter.initializer)
+    for _ in range(3):
+        session.run(step.op)
+    state = session._state
+    thread = threading.Thread(target=lambda: session.run(step.op))
+    with state.lock, state.lock:
+        thread.start()
+        thread.join(0.2)
+        waits = thread.is_alive()
+    thread.join()
+    assert waits
+    assert session.run(counter) == 4
