@@ -12,7 +12,7 @@ import ctypes
 import hashlib
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -129,7 +129,8 @@ class CpuTarget:
     def _link(self, data: bytes, kernels: Sequence[Kernel]) -> bool:
         """Load an object and note the kernels' addresses; False if it lacks one of them."""
         try:
-            addresses = self.load_object(data, [k.symbol for k in kernels])
+            imports = self._imports(kernels)
+            addresses = self.load_object(data, [k.symbol for k in kernels], imports)
         except RuntimeError:
             return False
         for kernel in kernels:
@@ -138,6 +139,14 @@ class CpuTarget:
                 kernel, addresses[name], name, data, self.features
             )
         return True
+
+    def _imports(self, kernels: Sequence[Kernel]) -> dict[str, int]:
+        """The addresses of functions that kernels call and that are compiled only once."""
+        if not any("= philox(" in kernel.text for kernel in kernels):
+            return {}
+        from graphc.codegen.cpu.philox import FILL, fill_module
+
+        return self.load_text(fill_module(self.features), [FILL])
 
     # -- pieces that the driver shares
 
@@ -165,8 +174,10 @@ class CpuTarget:
                 self.disk.put([key], data)
             return self.load_object(data, symbols)
 
-    def load_object(self, data: bytes, symbols: Sequence[str]) -> dict[str, int]:
-        """Load an object file (once) and look up symbols.
+    def load_object(
+        self, data: bytes, symbols: Sequence[str], imports: Mapping[str, int] | None = None
+    ) -> dict[str, int]:
+        """Load an object file (once), which may call `imports`, and look up symbols.
 
         Raises:
             RuntimeError: it is no object, or has no such symbol.
@@ -180,6 +191,8 @@ class CpuTarget:
             known = self._addresses.get(name)
             if known is None:
                 builder = llvm.JITLibraryBuilder().add_object_img(data).add_current_process()
+                for symbol, address in (imports or {}).items():
+                    builder.import_symbol(symbol, address)
                 for symbol in symbols:
                     builder.export_symbol(symbol)
                 tracker = builder.link(self._jit, name)

@@ -16,12 +16,12 @@ from graphc.codegen.cpu.address import operand, size_name
 from graphc.codegen.cpu.body import BodyEmitter, entry_lines
 from graphc.codegen.cpu.columns import Columns, streams
 from graphc.codegen.cpu.parts import MOST, Part, Span, vectors, whole
-from graphc.codegen.cpu.points import VL, Point, Value, active_mask, iota, splat, widen
+from graphc.codegen.cpu.points import Point, Value, active_mask, iota, splat, widen
 from graphc.codegen.cpu.reduce import Fold, blocks
 from graphc.codegen.cpu.schedule import plan
 from graphc.codegen.cpu.target import Features
 from graphc.codegen.cpu.text import Builder, Carried, ModuleText, vector
-from graphc.codegen.kernel import MATH, D, Kernel, Size, Stage
+from graphc.codegen.kernel import D, Kernel, Size, Stage
 from graphc.ir.records import record
 
 State = list[tuple[str, ...]]  # accumulators of each fold
@@ -86,24 +86,9 @@ class _Nest:
         self.builder = builder
         self.body = BodyEmitter(kernel, features, builder)
         self.schedule = plan(kernel)
-        self.paired = self._pairs()
-        self.builder.compact |= self.paired
+        self.width = self.schedule.width
         self.dtypes = {i.number: i.dtype for stage in kernel.stages for i in stage.body}
         self.dtypes |= {r.number: r.dtype for stage in kernel.stages for r in stage.reduces}
-
-    def _pairs(self) -> bool:
-        """Whether two vectors run at once: mathematics is long chains of instructions that wait for
-        each other (sigmoid(gelu(x)): 2.0 ns an element, two at once 1.5).
-        """
-        stages, axis = self.kernel.stages, self.schedule.outer
-        if axis is None or any(s.axes for s in stages) or not self.features.masked(4):
-            return False
-        extent = self.kernel.axes[axis].extent
-        body = [i for stage in stages for i in stage.body]
-        narrow = all(i.dtype.size <= 4 or i.op in ("index", "dim") for i in body)
-        mathematics = any(i.op in MATH for i in body) and not any(i.op == "philox" for i in body)
-        long = isinstance(extent, D) or extent > VL
-        return narrow and mathematics and long and self.schedule.shares(stages)
 
     def _span(self, axis: int) -> Span:
         extent = self.kernel.axes[axis].extent
@@ -124,9 +109,8 @@ class _Nest:
         if streams(self.kernel, self.schedule):
             self._columns(axis, point, span)
             return
-        widths: tuple[int, ...] = (4 * VL, VL) if self.schedule.wide else (VL,)
-        if self.paired:
-            widths = (2 * VL,)
+        width = self.width
+        widths: tuple[int, ...] = (4 * width, width) if self.schedule.wide else (width,)
         shared = self.schedule.wide or self.schedule.shares(self.kernel.stages)
         for part in vectors(self.builder, axis, hint, span, widths, shared):
             with part.open() as (index, _):
@@ -136,7 +120,7 @@ class _Nest:
     def _columns(self, axis: int, point: Point, span: Span) -> None:
         """A light fold of many columns; the stages after it run for each vector of them."""
         stage = self.kernel.stages[0]
-        folds = self._folds(stage, VL, False)
+        folds = self._folds(stage, self.width, False)
         rows = self._span(stage.axes[0])
         columns = Columns(self.body, folds, stage, rows, axis, point)
         columns.write(span, lambda at, results: self._stages(at, 1, results))
@@ -148,7 +132,7 @@ class _Nest:
         values: dict[int, Value] = dict(known or {})
         for number, stage in enumerate(self.kernel.stages[first:], first):
             vectorised = number in self.schedule.inner
-            folds = self._folds(stage, VL if vectorised else point.width, vectorised)
+            folds = self._folds(stage, self.width if vectorised else point.width, vectorised)
             run = _Run(stage, folds, vectorised, values, {})
             state = self._walk(run, 0, point, run.initial())
             if not stage.axes:
@@ -161,7 +145,8 @@ class _Nest:
 
     def _folds(self, stage: Stage, width: int | None, vectorised: bool) -> tuple[Fold, ...]:
         short = len(stage.axes) < 2 and all(
-            _short(self.kernel.axes[axis].extent, VL if vectorised else 1) for axis in stage.axes
+            _short(self.kernel.axes[axis].extent, self.width if vectorised else 1)
+            for axis in stage.axes
         )
         extents = [self.kernel.axes[axis].extent for axis in stage.axes]
         known = [extent for extent in extents if not isinstance(extent, D)]
@@ -189,7 +174,7 @@ class _Nest:
             part = whole(self.builder, axis, hint, self._span(axis))
             return self._loop(run, level, point, state, part)
         shared = self.schedule.shares((run.stage,))
-        for part in vectors(self.builder, axis, hint, self._span(axis), (VL,), shared):
+        for part in vectors(self.builder, axis, hint, self._span(axis), (self.width,), shared):
             state = self._loop(run, level, point, state, part)
         return state
 

@@ -1,8 +1,10 @@
 """What of a kernel may be vectorised along `kernel.vector`, and how wide.
 
-A vector computes 16 neighbouring points at once, so within a stage the order of effects changes:
-points of one vector run instruction by instruction. Stages where that could be seen (scatters to
-computed addresses, failures that must be recorded in element order) stay scalar.
+A vector computes 16 neighbouring points at once, or fewer: where the axis is shorter, and where
+many values of 64 bits make the code long (each machine instruction takes 20 µs to compile). So
+within a stage the order of effects changes: points of one vector run instruction by instruction.
+Stages where that could be seen (scatters to computed addresses, failures that must be recorded in
+element order) stay scalar.
 """
 
 from __future__ import annotations
@@ -10,8 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from graphc.codegen.cpu.points import VL
 from graphc.codegen.kernel import MATH, Access, Affine, D, Kernel, Stage, Store
 
+_LEAST = 4  # lanes of the narrowest vector
+_LONG_VALUES = 24  # instructions on 64-bit values beyond which vectors have a quarter of the lanes
 _SHORT = 12  # instructions of a body that may be written twice
 _WIDE_LIMIT = 8  # instructions of a body that still leaves registers for four vectors at once
 
@@ -20,7 +25,7 @@ _WIDE_LIMIT = 8  # instructions of a body that still leaves registers for four v
 class Schedule:
     """`outer`: the outer axis to vectorise (None: no); `inner`: numbers of the stages vectorised
     along an inner axis; `wide`: whether an outer axis first runs in steps of four vectors; `order`:
-    the outer axes from the outermost loop inwards.
+    the outer axes from the outermost loop inwards. `width`: the lanes of a vector.
     """
 
     outer: int | None
@@ -29,6 +34,7 @@ class Schedule:
     order: tuple[int, ...]
     vector: int | None = None
     varying: frozenset[int] = frozenset()  # numbers of the values that differ between lanes
+    width: int = VL
 
     def shares(self, stages: Sequence[Stage]) -> bool:
         """Whether whole vectors and the remainder should share one loop: where the code is long,
@@ -49,17 +55,30 @@ def plan(kernel: Kernel) -> Schedule:
     order = tuple(range(kernel.outer))
     if axis is None:
         return Schedule(None, (), False, order)
-    varying = _varying(kernel, axis)
+    varying, width = _varying(kernel, axis), _width(kernel, axis)
     if axis >= kernel.outer:
         inner = tuple(
             number
             for number, stage in enumerate(kernel.stages)
             if axis in stage.axes and _inner_fits(stage, axis, varying)
         )
-        return Schedule(None, inner, False, order, axis, varying)
+        return Schedule(None, inner, False, order, axis, varying, width)
     if not all(_outer_fits(kernel, stage, axis, varying) for stage in kernel.stages):
         return Schedule(None, (), False, order, axis, varying)
-    return Schedule(axis, (), _wide(kernel), _order(kernel, axis), axis, varying)
+    return Schedule(axis, (), _wide(kernel), _order(kernel, axis), axis, varying, width)
+
+
+def _width(kernel: Kernel, axis: int) -> int:
+    """The lanes of a vector along `axis`."""
+    extent = kernel.axes[axis].extent
+    if not isinstance(extent, D) and extent < VL:
+        return max(_LEAST, 1 << (extent - 1).bit_length())
+    body = [i for stage in kernel.stages for i in stage.body]
+    moving = ("load", "const", "index", "dim", "check", "philox")
+    long_values = sum(i.dtype.size == 8 and i.op not in moving for i in body)
+    if axis < kernel.outer and not any(s.reduces for s in kernel.stages):
+        return VL // 4 if long_values > _LONG_VALUES else VL
+    return VL
 
 
 def _order(kernel: Kernel, axis: int) -> tuple[int, ...]:

@@ -39,91 +39,91 @@ i.head:
 i.loop:
   %i = phi i64 [ %begin, %i.head ], [ %i.next, %store.end ]
   %left = sub i64 %end, %i
-  %count = call i64 @llvm.smin.i64(i64 %left, i64 32)
-  %full = icmp sge i64 %left, 32
+  %count = call i64 @llvm.smin.i64(i64 %left, i64 16)
+  %full = icmp sge i64 %left, 16
   %p.8 = getelementptr float, ptr %b0, i64 %i
   br i1 %full, label %load_0.yes, label %load_0.no
 load_0.yes:
-  %load_0 = load <32 x float>, ptr %p.8, align 4
+  %load_0 = load <16 x float>, ptr %p.8, align 4
   br label %load_0.end
 load_0.no:
   %count.2 = trunc i64 %count to i32
-  %count.2.0 = insertelement <32 x i32> poison, i32 %count.2, i64 0
-  %count.2.v = shufflevector <32 x i32> %count.2.0, <32 x i32> poison, <32 x i32> zeroinitializer
-  %active = icmp ult <32 x i32> <i32 0, i32 1, i32 2, i32 3, i32 4, i32 5, i32 6, i32 7, i32 8, i32 9, i32 10, i32 11, i32 12, i32 13, i32 14, i32 15, i32 16, i32 17, i32 18, i32 19, i32 20, i32 21, i32 22, i32 23, i32 24, i32 25, i32 26, i32 27, i32 28, i32 29, i32 30, i32 31>, %count.2.v
-  %load_0.2 = call <32 x float> @llvm.masked.load.v32f32.p0(ptr %p.8, i32 4, <32 x i1> %active, <32 x float> splat (float 0x0000000000000000))
+  %count.2.0 = insertelement <16 x i32> poison, i32 %count.2, i64 0
+  %count.2.v = shufflevector <16 x i32> %count.2.0, <16 x i32> poison, <16 x i32> zeroinitializer
+  %active = icmp ult <16 x i32> <i32 0, i32 1, i32 2, i32 3, i32 4, i32 5, i32 6, i32 7, i32 8, i32 9, i32 10, i32 11, i32 12, i32 13, i32 14, i32 15>, %count.2.v
+  %load_0.2 = call <16 x float> @llvm.masked.load.v16f32.p0(ptr %p.8, i32 4, <16 x i1> %active, <16 x float> splat (float 0x0000000000000000))
   br label %load_0.end
 load_0.end:
-  %load_0.3 = phi <32 x float> [ %load_0, %load_0.yes ], [ %load_0.2, %load_0.no ]
-  %mul_2 = fmul <32 x float> %load_0.3, splat (float 0x3FE6A09E60000000)
-  %mul_4 = fmul <32 x float> %load_0.3, splat (float 0x3FE0000000000000)
-  %erf_5 = call <32 x float> @erf.v32f32(<32 x float> %mul_2)
-  %add_7 = fadd <32 x float> %erf_5, splat (float 0x3FF0000000000000)
-  %mul_8 = fmul <32 x float> %mul_4, %add_7
+  %load_0.3 = phi <16 x float> [ %load_0, %load_0.yes ], [ %load_0.2, %load_0.no ]
+  %mul_2 = fmul <16 x float> %load_0.3, splat (float 0x3FE6A09E60000000)
+  %mul_4 = fmul <16 x float> %load_0.3, splat (float 0x3FE0000000000000)
+  %erf_5 = call <16 x float> @erf.v16f32(<16 x float> %mul_2)
+  %add_7 = fadd <16 x float> %erf_5, splat (float 0x3FF0000000000000)
+  %mul_8 = fmul <16 x float> %mul_4, %add_7
   %p.9 = getelementptr float, ptr %b1, i64 %i
   br i1 %full, label %store.yes, label %store.no
 store.yes:
-  store <32 x float> %mul_8, ptr %p.9, align 4
+  store <16 x float> %mul_8, ptr %p.9, align 4
   br label %store.end
 store.no:
   %count.3 = trunc i64 %count to i32
-  %count.3.0 = insertelement <32 x i32> poison, i32 %count.3, i64 0
-  %count.3.v = shufflevector <32 x i32> %count.3.0, <32 x i32> poison, <32 x i32> zeroinitializer
-  %active.2 = icmp ult <32 x i32> <i32 0, i32 1, i32 2, i32 3, i32 4, i32 5, i32 6, i32 7, i32 8, i32 9, i32 10, i32 11, i32 12, i32 13, i32 14, i32 15, i32 16, i32 17, i32 18, i32 19, i32 20, i32 21, i32 22, i32 23, i32 24, i32 25, i32 26, i32 27, i32 28, i32 29, i32 30, i32 31>, %count.3.v
-  call void @llvm.masked.store.v32f32.p0(<32 x float> %mul_8, ptr %p.9, i32 4, <32 x i1> %active.2)
+  %count.3.0 = insertelement <16 x i32> poison, i32 %count.3, i64 0
+  %count.3.v = shufflevector <16 x i32> %count.3.0, <16 x i32> poison, <16 x i32> zeroinitializer
+  %active.2 = icmp ult <16 x i32> <i32 0, i32 1, i32 2, i32 3, i32 4, i32 5, i32 6, i32 7, i32 8, i32 9, i32 10, i32 11, i32 12, i32 13, i32 14, i32 15>, %count.3.v
+  call void @llvm.masked.store.v16f32.p0(<16 x float> %mul_8, ptr %p.9, i32 4, <16 x i1> %active.2)
   br label %store.end
 store.end:
-  %i.next = add nsw i64 %i, 32
+  %i.next = add nsw i64 %i, 16
   %i.more = icmp slt i64 %i.next, %end
   br i1 %i.more, label %i.loop, label %i.end
 i.end:
   ret void
 }
 
-define internal <32 x float> @erf.v32f32(<32 x float> %x) noinline memory(none) nounwind {
+define internal <16 x float> @erf.v16f32(<16 x float> %x) noinline memory(none) nounwind {
 entry:
-  %fabs = call <32 x float> @llvm.fabs.v32f32(<32 x float> %x)
-  %fmul = fmul <32 x float> %x, %x
-  %fma = call <32 x float> @llvm.fma.v32f32(<32 x float> splat (float 0x3F1496A300000000), <32 x float> %fmul, <32 x float> splat (float 0xBF4A3F7000000000))
-  %fma.2 = call <32 x float> @llvm.fma.v32f32(<32 x float> %fma, <32 x float> %fmul, <32 x float> splat (float 0x3F75405B20000000))
-  %fma.3 = call <32 x float> @llvm.fma.v32f32(<32 x float> %fma.2, <32 x float> %fmul, <32 x float> splat (float 0xBF9B7F90E0000000))
-  %fma.4 = call <32 x float> @llvm.fma.v32f32(<32 x float> %fma.3, <32 x float> %fmul, <32 x float> splat (float 0x3FBCE2CF80000000))
-  %fma.5 = call <32 x float> @llvm.fma.v32f32(<32 x float> %fma.4, <32 x float> %fmul, <32 x float> splat (float 0xBFD81273E0000000))
-  %fma.6 = call <32 x float> @llvm.fma.v32f32(<32 x float> %fma.5, <32 x float> %fmul, <32 x float> splat (float 0x3FC06EBA80000000))
-  %fma.7 = call <32 x float> @llvm.fma.v32f32(<32 x float> %x, <32 x float> %fma.6, <32 x float> %x)
-  %is = fcmp ogt <32 x float> %fabs, splat (float 0x4010000000000000)
-  %select = select <32 x i1> %is, <32 x float> splat (float 0x4010000000000000), <32 x float> %fabs
-  %fma.8 = call <32 x float> @llvm.fma.v32f32(<32 x float> splat (float 0x3EF6C063C0000000), <32 x float> %select, <32 x float> splat (float 0xBF3CEEAB00000000))
-  %fma.9 = call <32 x float> @llvm.fma.v32f32(<32 x float> %fma.8, <32 x float> %select, <32 x float> splat (float 0x3F71398E80000000))
-  %fma.10 = call <32 x float> @llvm.fma.v32f32(<32 x float> %fma.9, <32 x float> %select, <32 x float> splat (float 0xBF99D0BC80000000))
-  %fma.11 = call <32 x float> @llvm.fma.v32f32(<32 x float> %fma.10, <32 x float> %select, <32 x float> splat (float 0x3FBBC18CC0000000))
-  %fma.12 = call <32 x float> @llvm.fma.v32f32(<32 x float> %fma.11, <32 x float> %select, <32 x float> splat (float 0x3FE4434F20000000))
-  %fma.13 = call <32 x float> @llvm.fma.v32f32(<32 x float> %fma.12, <32 x float> %select, <32 x float> splat (float 0x3FF212C2C0000000))
-  %fma.14 = call <32 x float> @llvm.fma.v32f32(<32 x float> %fma.13, <32 x float> %select, <32 x float> splat (float 0xBF28B3E260000000))
-  %fneg = fneg <32 x float> %fma.14
-  %is.2 = fcmp olt <32 x float> %fneg, splat (float 0xC05A000000000000)
-  %select.2 = select <32 x i1> %is.2, <32 x float> splat (float 0xC05A000000000000), <32 x float> %fneg
-  %fma.15 = call <32 x float> @llvm.fma.v32f32(<32 x float> %select.2, <32 x float> splat (float 0x3FF7154760000000), <32 x float> splat (float 0x41680017E0000000))
-  %fsub = fsub <32 x float> %fma.15, splat (float 0x41680017E0000000)
-  %fma.16 = call <32 x float> @llvm.fma.v32f32(<32 x float> %fsub, <32 x float> splat (float 0xBFE62E3000000000), <32 x float> %select.2)
-  %fma.17 = call <32 x float> @llvm.fma.v32f32(<32 x float> %fsub, <32 x float> splat (float 0xBEE2FEFA20000000), <32 x float> %fma.16)
-  %bitcast = bitcast <32 x float> %fma.15 to <32 x i32>
-  %shl = shl <32 x i32> %bitcast, splat (i32 23)
-  %fmul.2 = fmul <32 x float> %fma.17, %fma.17
-  %fma.18 = call <32 x float> @llvm.fma.v32f32(<32 x float> %fma.17, <32 x float> splat (float 0x3FC55548A0000000), <32 x float> splat (float 0x3FDFFFFFC0000000))
-  %fma.19 = call <32 x float> @llvm.fma.v32f32(<32 x float> %fma.17, <32 x float> splat (float 0x3F8123FC80000000), <32 x float> splat (float 0x3FA5559160000000))
-  %fma.20 = call <32 x float> @llvm.fma.v32f32(<32 x float> %fmul.2, <32 x float> splat (float 0x3F56A1A740000000), <32 x float> %fma.19)
-  %fma.21 = call <32 x float> @llvm.fma.v32f32(<32 x float> %fmul.2, <32 x float> %fma.20, <32 x float> %fma.18)
-  %fma.22 = call <32 x float> @llvm.fma.v32f32(<32 x float> %fmul.2, <32 x float> %fma.21, <32 x float> %fma.17)
-  %fadd = fadd <32 x float> %fma.22, splat (float 0x3FF0000000000000)
-  %bitcast.2 = bitcast <32 x i32> %shl to <32 x float>
-  %fmul.3 = fmul <32 x float> %fadd, %bitcast.2
-  %fmul.4 = fmul <32 x float> %fmul.3, splat (float 0x3BF0000000000000)
-  %fsub.2 = fsub <32 x float> splat (float 0x3FF0000000000000), %fmul.4
-  %copysign = call <32 x float> @llvm.copysign.v32f32(<32 x float> %fsub.2, <32 x float> %x)
-  %is.3 = fcmp ole <32 x float> %fabs, splat (float 0x3FF0000000000000)
-  %is.4 = fcmp uno <32 x float> %x, %x
-  %select.3 = select <32 x i1> %is.4, <32 x float> %x, <32 x float> %copysign
-  %select.4 = select <32 x i1> %is.3, <32 x float> %fma.7, <32 x float> %select.3
-  ret <32 x float> %select.4
+  %fabs = call <16 x float> @llvm.fabs.v16f32(<16 x float> %x)
+  %fmul = fmul <16 x float> %x, %x
+  %fma = call <16 x float> @llvm.fma.v16f32(<16 x float> splat (float 0x3F1496A300000000), <16 x float> %fmul, <16 x float> splat (float 0xBF4A3F7000000000))
+  %fma.2 = call <16 x float> @llvm.fma.v16f32(<16 x float> %fma, <16 x float> %fmul, <16 x float> splat (float 0x3F75405B20000000))
+  %fma.3 = call <16 x float> @llvm.fma.v16f32(<16 x float> %fma.2, <16 x float> %fmul, <16 x float> splat (float 0xBF9B7F90E0000000))
+  %fma.4 = call <16 x float> @llvm.fma.v16f32(<16 x float> %fma.3, <16 x float> %fmul, <16 x float> splat (float 0x3FBCE2CF80000000))
+  %fma.5 = call <16 x float> @llvm.fma.v16f32(<16 x float> %fma.4, <16 x float> %fmul, <16 x float> splat (float 0xBFD81273E0000000))
+  %fma.6 = call <16 x float> @llvm.fma.v16f32(<16 x float> %fma.5, <16 x float> %fmul, <16 x float> splat (float 0x3FC06EBA80000000))
+  %fma.7 = call <16 x float> @llvm.fma.v16f32(<16 x float> %x, <16 x float> %fma.6, <16 x float> %x)
+  %is = fcmp ogt <16 x float> %fabs, splat (float 0x4010000000000000)
+  %select = select <16 x i1> %is, <16 x float> splat (float 0x4010000000000000), <16 x float> %fabs
+  %fma.8 = call <16 x float> @llvm.fma.v16f32(<16 x float> splat (float 0x3EF6C063C0000000), <16 x float> %select, <16 x float> splat (float 0xBF3CEEAB00000000))
+  %fma.9 = call <16 x float> @llvm.fma.v16f32(<16 x float> %fma.8, <16 x float> %select, <16 x float> splat (float 0x3F71398E80000000))
+  %fma.10 = call <16 x float> @llvm.fma.v16f32(<16 x float> %fma.9, <16 x float> %select, <16 x float> splat (float 0xBF99D0BC80000000))
+  %fma.11 = call <16 x float> @llvm.fma.v16f32(<16 x float> %fma.10, <16 x float> %select, <16 x float> splat (float 0x3FBBC18CC0000000))
+  %fma.12 = call <16 x float> @llvm.fma.v16f32(<16 x float> %fma.11, <16 x float> %select, <16 x float> splat (float 0x3FE4434F20000000))
+  %fma.13 = call <16 x float> @llvm.fma.v16f32(<16 x float> %fma.12, <16 x float> %select, <16 x float> splat (float 0x3FF212C2C0000000))
+  %fma.14 = call <16 x float> @llvm.fma.v16f32(<16 x float> %fma.13, <16 x float> %select, <16 x float> splat (float 0xBF28B3E260000000))
+  %fneg = fneg <16 x float> %fma.14
+  %is.2 = fcmp olt <16 x float> %fneg, splat (float 0xC05A000000000000)
+  %select.2 = select <16 x i1> %is.2, <16 x float> splat (float 0xC05A000000000000), <16 x float> %fneg
+  %fma.15 = call <16 x float> @llvm.fma.v16f32(<16 x float> %select.2, <16 x float> splat (float 0x3FF7154760000000), <16 x float> splat (float 0x41680017E0000000))
+  %fsub = fsub <16 x float> %fma.15, splat (float 0x41680017E0000000)
+  %fma.16 = call <16 x float> @llvm.fma.v16f32(<16 x float> %fsub, <16 x float> splat (float 0xBFE62E3000000000), <16 x float> %select.2)
+  %fma.17 = call <16 x float> @llvm.fma.v16f32(<16 x float> %fsub, <16 x float> splat (float 0xBEE2FEFA20000000), <16 x float> %fma.16)
+  %bitcast = bitcast <16 x float> %fma.15 to <16 x i32>
+  %shl = shl <16 x i32> %bitcast, splat (i32 23)
+  %fmul.2 = fmul <16 x float> %fma.17, %fma.17
+  %fma.18 = call <16 x float> @llvm.fma.v16f32(<16 x float> %fma.17, <16 x float> splat (float 0x3FC55548A0000000), <16 x float> splat (float 0x3FDFFFFFC0000000))
+  %fma.19 = call <16 x float> @llvm.fma.v16f32(<16 x float> %fma.17, <16 x float> splat (float 0x3F8123FC80000000), <16 x float> splat (float 0x3FA5559160000000))
+  %fma.20 = call <16 x float> @llvm.fma.v16f32(<16 x float> %fmul.2, <16 x float> splat (float 0x3F56A1A740000000), <16 x float> %fma.19)
+  %fma.21 = call <16 x float> @llvm.fma.v16f32(<16 x float> %fmul.2, <16 x float> %fma.20, <16 x float> %fma.18)
+  %fma.22 = call <16 x float> @llvm.fma.v16f32(<16 x float> %fmul.2, <16 x float> %fma.21, <16 x float> %fma.17)
+  %fadd = fadd <16 x float> %fma.22, splat (float 0x3FF0000000000000)
+  %bitcast.2 = bitcast <16 x i32> %shl to <16 x float>
+  %fmul.3 = fmul <16 x float> %fadd, %bitcast.2
+  %fmul.4 = fmul <16 x float> %fmul.3, splat (float 0x3BF0000000000000)
+  %fsub.2 = fsub <16 x float> splat (float 0x3FF0000000000000), %fmul.4
+  %copysign = call <16 x float> @llvm.copysign.v16f32(<16 x float> %fsub.2, <16 x float> %x)
+  %is.3 = fcmp ole <16 x float> %fabs, splat (float 0x3FF0000000000000)
+  %is.4 = fcmp uno <16 x float> %x, %x
+  %select.3 = select <16 x i1> %is.4, <16 x float> %x, <16 x float> %copysign
+  %select.4 = select <16 x i1> %is.3, <16 x float> %fma.7, <16 x float> %select.3
+  ret <16 x float> %select.4
 }
