@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.codegen.cpu import entry as native
-from graphc.codegen.cpu.driver import address_of
+from graphc.codegen.cpu.words import address_of
 from graphc.codegen.fusion import dims
 from graphc.codegen.running import variable_value
 from graphc.codegen.state import SessionState

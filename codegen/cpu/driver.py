@@ -18,6 +18,7 @@ from graphc.codegen.cpu.driver_ir import driver_ir
 from graphc.codegen.cpu.jit import CpuTarget, host_target
 from graphc.codegen.cpu.pool import default_threads, pool_address
 from graphc.codegen.cpu.pool_ir import has_pool
+from graphc.codegen.cpu.words import address_of
 
 CANCELLED = -1
 _WORDS = ctypes.POINTER(ctypes.c_int64)
@@ -134,12 +135,6 @@ class Frame:
 def drive(frame: Frame, program: np.ndarray) -> int:
     """Run `program` on `frame`: see `Frame.drive`."""
     return frame.drive(program)
-
-
-def address_of(array: np.ndarray) -> int:
-    """The address of an array's first element."""
-    address: int = array.__array_interface__["data"][0]
-    return address
 
 
 def array_at(address: int, shape: Sequence[int], dtype: Any) -> np.ndarray:

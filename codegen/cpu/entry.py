@@ -19,10 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from graphc.codegen.cpu.driver import Frame, address_of, driver_address
+from graphc.codegen.cpu.driver import Frame, driver_address
 from graphc.codegen.cpu.entry_ir import entry_ir
 from graphc.codegen.cpu.jit import host_target
 from graphc.codegen.cpu.recycle import LEAST, recycler
+from graphc.codegen.cpu.words import Words, address_of, word_table
 from graphc.ir import environment
 
 # words of a step's record; `entry_ir` reads them by these numbers
@@ -39,25 +40,15 @@ _NUMBERS = {"float32": 1, "float64": 2, "int32": 3, "int64": 4, "bool": 5}
 _METH_FASTCALL = 0x80
 
 
-class _Method(ctypes.Structure):
+class MethodDefinition(ctypes.Structure):
+    """`PyMethodDef`: a function that Python may call."""
+
     _fields_ = (
         ("name", ctypes.c_char_p),
         ("function", ctypes.c_void_p),
         ("flags", ctypes.c_int),
         ("doc", ctypes.c_char_p),
     )
-
-
-class _Words(np.ndarray):
-    """A table of words that keeps alive what its addresses point to."""
-
-    keep: list[Any]
-
-
-def _words(values: Sequence[int]) -> _Words:
-    table = np.array(values, np.int64).view(_Words)
-    table.keep = []
-    return table
 
 
 class Record:
@@ -79,7 +70,7 @@ class Record:
         fail: Callable[[], None],
     ) -> None:
         self.frame = frame
-        self.words = _words([0] * WORDS)
+        self.words = word_table([0] * WORDS)
         self._arguments: list[int] = []
         self._results: list[int] = []
         self._copies: list[int] = []
@@ -201,7 +192,7 @@ class Entry:
     """
 
     def __init__(self, fallback: Callable[..., Any]) -> None:
-        words = _words([address_of(_runtime()), 0, id(fallback)])
+        words = word_table([address_of(_runtime()), 0, id(fallback)])
         self._words = words
         self.record: Record | None = None
         self._set(None, fallback)
@@ -221,13 +212,13 @@ class Entry:
 
 
 @cache
-def _method() -> _Method:
+def _method() -> MethodDefinition:
     target = host_target()
     code = target.load_text(entry_ir(target.features), ("graphc_entry",))["graphc_entry"]
-    return _Method(b"run", code, _METH_FASTCALL, b"Run the step with these values fed.")
+    return MethodDefinition(b"run", code, _METH_FASTCALL, b"Run the step with these values fed.")
 
 
-def _builtin(words: _Words) -> Callable[..., Any]:
+def _builtin(words: Words) -> Callable[..., Any]:
     make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
         ("PyCFunction_NewEx", ctypes.pythonapi)
     )

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from graphc.codegen.cpu.driver import address_of
 from graphc.codegen.cpu.jit import host_target
 from graphc.codegen.cpu.recycle_ir import BLOCKS, SYMBOLS, recycle_ir
+from graphc.codegen.cpu.words import address_of
 
 LEAST = 256 << 10
 MOST = 128 << 20

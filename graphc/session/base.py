@@ -1,7 +1,8 @@
 """What all sessions share: running parts of a graph, and keeping its variables' values.
 
-A run is looked up by what is fetched and fed, one dictionary access for the very objects that the
-user passed; what was compiled once serves every later run of the same key, whatever the sizes.
+A run is looked up by what is fetched and fed: the very objects that the user passed. What was
+compiled once serves every later run of the same key, whatever the sizes; once it is bound, `run`
+finds it without Python (`codegen.cpu.lookup`).
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self
 
 import numpy as np
 
+from graphc.codegen.cpu.lookup import Table, method
 from graphc.codegen.state import SessionState
 from graphc.framework.config import (
     ConfigProto,
@@ -31,6 +34,7 @@ from graphc.session.feeds import Feeds
 from graphc.session.fetches import Fetches
 
 if TYPE_CHECKING:
+    from graphc.codegen.cpu.words import Words
     from graphc.codegen.program import Program
 
 TARGETS = {"": "cpu", "cpu": "cpu", "numpy": "numpy", "cuda": "cuda"}
@@ -56,6 +60,16 @@ class BaseSession:
     Raises:
         TypeError: an argument is of another type; UnimplementedError: there is no such target.
     """
+
+    __slots__ = ("__dict__", "__weakref__", "_known_words")
+    _known: Table
+    _known_words: Words
+
+    def __new__(cls, *arguments: Any, **options: Any) -> Self:
+        session = super().__new__(cls)
+        session._known = Table(_RUN)
+        session._known_words = session._known.words  # where native code looks
+        return session
 
     def __init__(
         self, target: str = "", graph: Graph | None = None, config: ConfigProto | None = None
@@ -152,7 +166,14 @@ class BaseSession:
         call = Call(self, graph, found, Feeds(graph, feed_dict or ()))
         if key is not None and found.flat:
             self._calls[key] = call
+            is_list = fetches.__class__ in (list, tuple)
+            call.key = (fetches.__class__(fetches) if is_list else fetches, key[1])
         return call
+
+    def _know(self, call: Call) -> None:
+        """Let `run` find a call without Python from now on."""
+        if call.key is not None and call.flat and self._known.add(*call.key, call.run):
+            _look_up_natively()
 
     def _execute(self, call: Call, arrays: list[np.ndarray]) -> Any:
         """Run a call from Python."""
@@ -312,8 +333,20 @@ class BaseSession:
         """Give up the values of all variables; the session cannot run any more."""
         self._closed = True
         self._calls.clear()
+        self._known.clear()
         self._programs.clear()
         self._state.close()
+
+
+_RUN = BaseSession.run
+
+
+@cache
+def _look_up_natively() -> None:
+    """Put the native method in the place of `BaseSession.run`, unless somebody else has."""
+    native = method(BaseSession, "_known_words", _RUN)
+    if native is not None and BaseSession.run is _RUN:
+        BaseSession.run = native  # type: ignore[method-assign]
 
 
 def closed_error() -> RuntimeError:

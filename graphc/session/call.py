@@ -33,6 +33,7 @@ class Call:
     Attributes:
         run: takes one value per feed, in the order of `feeds.slots`.
         flat: whether each feed key stands for one tensor.
+        key: (fetches, feed keys) that the session finds it by; None if it does not keep it.
     """
 
     def __init__(self, session: BaseSession, graph: Graph, fetches: Fetches, feeds: Feeds) -> None:
@@ -42,6 +43,7 @@ class Call:
         self.runs_something = bool(fetches.tensors or fetches.targets)
         self.lazy = _lazy_values(graph, fetches, feeds)
         self.flat = feeds.flat
+        self.key: tuple[Any, tuple[Any, ...]] | None = None
         self.run: Callable[..., Any] = self.slow
         self._entry: Entry | None = None
         self._ran = False
@@ -88,6 +90,7 @@ class Call:
             if available():
                 self._entry = Entry(self.slow)
                 self.run = self._entry.call
+                self.session._know(self)
             else:
                 self._attempts = 0
         return self._entry is not None

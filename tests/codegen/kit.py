@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from graphc.codegen.cpu.driver import Frame, address_of
+from graphc.codegen.cpu.driver import Frame
 from graphc.codegen.cpu.jit import CpuTarget
+from graphc.codegen.cpu.words import address_of
 from graphc.codegen.kernel import (
     CODES,
     Access,

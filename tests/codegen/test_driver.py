@@ -7,8 +7,9 @@ import ctypes
 import numpy as np
 import pytest
 
-from graphc.codegen.cpu.driver import CANCELLED, Frame, address_of, array_at, drive
+from graphc.codegen.cpu.driver import CANCELLED, Frame, array_at, drive
 from graphc.codegen.cpu.jit import CpuTarget
+from graphc.codegen.cpu.words import address_of
 from graphc.codegen.kernel import CODES, Buffer, Kernel
 from graphc.ir.dtypes import float32, int32, int64
 from graphc.ir.random import permutation

@@ -475,7 +475,8 @@ def test_splitting_the_outer_axis_changes_no_bit(
     target: CpuTarget, rng: np.random.Generator
 ) -> None:
     """Threads take ranges of axis 0: any split must give the same bits."""
-    from graphc.codegen.cpu.driver import Frame, address_of
+    from graphc.codegen.cpu.driver import Frame
+    from graphc.codegen.cpu.words import address_of
 
     for form, m, n in (("inner", 9, 333), ("outer", 77, 130)):
         kernel = reduction("sum", float32, form)

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 from graphc.codegen.cpu import pool, share, tiles
-from graphc.codegen.cpu.driver import Frame, address_of
+from graphc.codegen.cpu.driver import Frame
 from graphc.codegen.cpu.jit import host_target
 from graphc.codegen.cpu.share import divisible
 from graphc.codegen.cpu.share_ir import CHUNKS, LEAST, WORTH
+from graphc.codegen.cpu.words import address_of
 from graphc.codegen.kernel import CODES, Kernel
 from graphc.ir.dtypes import float32, int64
 from tests.codegen.kit import Kit
