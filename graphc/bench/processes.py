@@ -1,4 +1,4 @@
-"""Implementations in processes of their own: equal threads by environment, crashes held off.
+"""Implementations in processes of their own: equal threads and processors, crashes held off.
 
 Each implementation has one process for all workloads of a thread count, so that no library sees
 another one's thread pool or allocator; the suite takes turns between them. Programs that are
@@ -14,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,23 @@ def environment(threads: int, cache: str | None = None) -> dict[str, str]:
             "PYTENSOR_FLAGS": f"base_compiledir={cache}",
         }
     return found
+
+
+@contextmanager
+def processors(threads: int) -> Iterator[None]:
+    """Start processes that may use as many processors as threads, where the system can see to it.
+
+    Some libraries take all processors whatever they are told about threads.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    usable = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(usable)[:threads])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, usable)
 
 
 class ProcessRunner:
@@ -118,14 +137,15 @@ class ProcessRunner:
     def _start(self) -> None:
         self._errors.seek(0)
         self._errors.truncate()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "graphc.bench.worker", self.name, str(self.threads)],
-            env=environment(self.threads),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            bufsize=0,
-        )
+        with processors(self.threads):
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "graphc.bench.worker", self.name, str(self.threads)],
+                env=environment(self.threads),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                bufsize=0,
+            )
         self._read()
 
     def _read(self) -> dict[str, Any]:
@@ -177,12 +197,13 @@ def run_program(task: Program, name: str, threads: int, cache: str) -> tuple[lis
         raise Missing("no such program")
     begin = time.perf_counter()
     with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-P", str(PROGRAMS), task.name, name],
-            env=environment(threads, cache),
-            stdout=subprocess.PIPE,
-            stderr=errors,
-        )
+        with processors(threads):
+            process = subprocess.Popen(
+                [sys.executable, "-P", str(PROGRAMS), task.name, name],
+                env=environment(threads, cache),
+                stdout=subprocess.PIPE,
+                stderr=errors,
+            )
         assert process.stdout is not None
         with process:
             first = process.stdout.readline()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,7 @@ from graphc.bench import mlp, programs
 from graphc.bench.check import largest_error
 from graphc.bench.measure import rounds_for
 from graphc.bench.plot import PlotError, write_plot
+from graphc.bench.processes import processors
 from graphc.bench.report import BEGIN, END, conclusions, markdown, time_text, write_markdown
 from graphc.bench.results import Cell, Report, Row
 from graphc.bench.roofline import Roofline, better
@@ -207,3 +211,13 @@ def test_plot(tmp_path: Path) -> None:
 )
 def test_times_have_three_digits(seconds: float, text: str) -> None:
     assert time_text(seconds) == text
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity on this system")
+def test_processes_have_as_many_processors_as_threads() -> None:
+    before = os.sched_getaffinity(0)
+    code = "import os; print(len(os.sched_getaffinity(0)))"
+    with processors(1):
+        told = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert told.stdout.strip() == b"1"
+    assert os.sched_getaffinity(0) == before
