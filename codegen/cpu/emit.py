@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from graphc.codegen.cpu.helpers import Divided, divide
 from graphc.codegen.cpu.loops import emit_loops
 from graphc.codegen.cpu.special import emit_special
 from graphc.codegen.cpu.target import Features
@@ -15,11 +16,25 @@ from graphc.codegen.kernel import Kernel
 
 
 def emit_module(kernels: Sequence[Kernel], features: Features) -> str:
-    """One module with the entry points of all `kernels` (distinct) and the helpers they need."""
+    """One module with the entry points of all `kernels` (distinct) and all that they call."""
+    functions, module = _emit(kernels, features)
+    return "\n".join([module_head(features), *functions, module.text()])
+
+
+def emit_divided(kernels: Sequence[Kernel], features: Features) -> Divided:
+    """The same, without the helpers that other kernels call as well."""
+    functions, module = _emit(kernels, features)
+    return divide(module_head(features), functions, module.parts)
+
+
+def module_head(features: Features) -> str:
+    """What every module begins with."""
+    return f'target triple = "{features.triple}"\n'
+
+
+def _emit(kernels: Sequence[Kernel], features: Features) -> tuple[list[str], ModuleText]:
     module = ModuleText()
-    functions = [_header(kernel) + emit_kernel(kernel, features, module) for kernel in kernels]
-    head = f'target triple = "{features.triple}"\n'
-    return "\n".join([head, *functions, module.text()])
+    return [_header(k) + emit_kernel(k, features, module) for k in kernels], module
 
 
 def emit_kernel(kernel: Kernel, features: Features, module: ModuleText) -> str:

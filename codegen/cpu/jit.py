@@ -21,6 +21,7 @@ import llvmlite
 import llvmlite.binding as llvm
 
 from graphc.codegen.cpu.cache import DiskCache, default_cache
+from graphc.codegen.cpu.library import Library, pack, unpack
 from graphc.codegen.cpu.target import Features, host_features
 from graphc.codegen.kernel import Kernel
 from graphc.ir.records import record
@@ -77,6 +78,7 @@ class CpuTarget:
         self.statistics = Statistics()
         self._lock = threading.RLock()
         self._kernels: dict[str, CompiledKernel] = {}
+        self._helpers = Library(self)
         self._machine = _target_machine(self.features)
         self._jit: llvm.LLJIT | None = None
         # LLVM unloads a library when any tracker of it goes, so each lookup's is kept
@@ -94,7 +96,7 @@ class CpuTarget:
         return self.compile_many([kernel])[0]
 
     def compile_many(self, kernels: Iterable[Kernel]) -> list[CompiledKernel]:
-        """The loaded code of each kernel; those compiled now share modules, which saves time."""
+        """The loaded code of each kernel; those compiled now share modules and helpers."""
         kernels = list(kernels)
         with self._lock:
             start = time.perf_counter()
@@ -119,7 +121,11 @@ class CpuTarget:
 
     def _build(self, kernels: Sequence[Kernel]) -> None:
         """Compile `kernels` as one module."""
-        data = self.object_code(_text(kernels, self.features))
+        from graphc.codegen.cpu.emit import emit_divided, module_head
+
+        divided = emit_divided(kernels, self.features)
+        self._helpers.provide(divided, module_head(self.features))
+        data = pack(divided.calls, self.object_code(divided.text))
         if not self._link(data, kernels):
             raise AssertionError(f"object without entry points: {[k.key for k in kernels]}")
         self.statistics.compiled += len(kernels)
@@ -127,11 +133,12 @@ class CpuTarget:
             self.disk.put([self.disk_key(k.text) for k in kernels], data)
 
     def _link(self, data: bytes, kernels: Sequence[Kernel]) -> bool:
-        """Load an object and note the kernels' addresses; False if it lacks one of them."""
+        """Load an object and note the kernels' addresses; False if something is missing."""
         try:
-            imports = self._imports(kernels)
+            calls, data = unpack(data)
+            imports = self._helpers.addresses(calls)
             addresses = self.load_object(data, [k.symbol for k in kernels], imports)
-        except RuntimeError:
+        except (RuntimeError, LookupError, ValueError):
             return False
         for kernel in kernels:
             name = kernel.symbol
@@ -139,14 +146,6 @@ class CpuTarget:
                 kernel, addresses[name], name, data, self.features
             )
         return True
-
-    def _imports(self, kernels: Sequence[Kernel]) -> dict[str, int]:
-        """The addresses of functions that kernels call and that are compiled only once."""
-        if not any("= philox(" in kernel.text for kernel in kernels):
-            return {}
-        from graphc.codegen.cpu.philox import FILL, fill_module
-
-        return self.load_text(fill_module(self.features), [FILL])
 
     # -- pieces that the driver shares
 

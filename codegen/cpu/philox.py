@@ -3,8 +3,7 @@
 One block gives the bits of 64 neighbouring elements if 16 lanes compute it together. So where
 elements are neighbours (`neighbours`), the bits of 128 of them are kept on the stack, in order, and
 a vector of bits is a load from there, however it is aligned. Anything else computes a block per
-lane. The function that fills the stack's bits is the same for all kernels and compiled once
-(`fill_module`; `jit` links it): it takes half as long to compile as a kernel that draws normals.
+lane.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from graphc.codegen.cpu.target import Features
 from graphc.codegen.cpu.text import Builder, ModuleText, vector
 from graphc.ir.random import M0, M1, ROUNDS, W0, W1
 
-FILL = "graphc_philox_fill"
 GROUP = 64  # elements whose bits come from the same 16 blocks
 _LANES = 16
 _LOW = (1 << 32) - 1
@@ -99,7 +97,7 @@ def neighbours(
     `arguments`: key, run and stream, i64 operands that are the same throughout the function.
     """
     assert width is None or width <= GROUP, width
-    builder.module.require(f"@{FILL}", f"declare void @{FILL}(ptr, i64, i64, i64, i64)\n")
+    fill = _fill(builder.module, features)
     identity = ".".join(arguments).replace("%", "")
     cache = builder.entry(f"bits.{identity}", f"alloca [{_TAG + 8} x i8], align 64")
     tag = f"{cache}.tag"
@@ -111,17 +109,19 @@ def neighbours(
     stale = builder.here("stale", f"icmp ne i64 {kept}, {group}")
     with builder.when("bits", stale):
         operands = ", ".join(f"i64 {name}" for name in (group, *arguments))
-        builder.line(f"call void @{FILL}(ptr {cache}, {operands})")
+        builder.line(f"call void {fill}(ptr {cache}, {operands})")
     place = builder.let("p", f"getelementptr i32, ptr {cache}, i64 {offset}")
     return builder.here("philox", f"load {vector('i32', width)}, ptr {place}, align 4")
 
 
-def fill_module(features: Features) -> str:
-    """The module of the function `FILL`: it makes a cache hold the groups `group` and `group + 1`.
+def _fill(module: ModuleText, features: Features) -> str:
+    """The function that makes a cache hold the groups `group` and `group + 1`.
 
     Mostly the first of them is there already, as the second of the last two.
     """
-    module = ModuleText()
+    name = "@philox_fill"
+    if name in module.parts:
+        return name
     builder = Builder(module, ("%cache", "%group", "%key", "%run", "%stream"))
     tag = builder.let("tag", f"getelementptr i8, ptr %cache, i64 {_TAG}")
     kept = builder.here("kept", f"load i64, ptr {tag}, align 8")
@@ -146,9 +146,8 @@ def fill_module(features: Features) -> str:
             builder.line(f"store <16 x i32> {word.name}, ptr {row}, align 64")
     builder.line(f"store i64 %group, ptr {tag}, align 8")
     signature = "ptr %cache, i64 %group, i64 %key, i64 %run, i64 %stream"
-    head = f"define void @{FILL}({signature}) {features.attributes} {{"
-    text = "\n".join([head, "entry:", *builder.lines, "  ret void", "}", ""])
-    return f'target triple = "{features.triple}"\n{text}{module.text()}'
+    head = f"define internal void {name}({signature}) noinline {features.attributes} {{"
+    return module.require(name, "\n".join([head, "entry:", *builder.lines, "  ret void", "}", ""]))
 
 
 def _splat(code: Code, name: str) -> Num:

@@ -16,6 +16,7 @@ import pytest
 
 from graphc.codegen.cpu.cache import DiskCache, default_cache
 from graphc.codegen.cpu.jit import CpuTarget
+from graphc.codegen.cpu.library import pack
 from graphc.codegen.cpu.target import Features, host_features
 from graphc.codegen.kernel import Kernel
 from graphc.ir.dtypes import float32
@@ -136,7 +137,7 @@ def test_a_valid_object_without_the_symbol_is_a_miss(folder: Path) -> None:
     target = CpuTarget(disk=DiskCache(folder))
     other = target.compile(scaling(1)).object
     kernel = scaling(2)
-    DiskCache(folder).put([target.disk_key(kernel.text)], other)
+    DiskCache(folder).put([target.disk_key(kernel.text)], pack([], other))
     again = CpuTarget(disk=DiskCache(folder))
     check(again, 2)
     assert again.statistics.compiled == 1
