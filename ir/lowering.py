@@ -169,6 +169,25 @@ class Contraction:
 
 
 @record
+class Product:
+    """A contraction with windows: out[axes] = sum over k axes of a[a(op)] * b[b(op)].
+
+    `k(op)`: the extents (ints or Dims) of the summed axes. `a(op)`, `b(op)`: one `Index` per
+    dimension of inputs 0 and 1, over the output's axes (numbered 0 .. rank - 1) followed by the k
+    axes (rank, rank + 1, ...). There are no regions and no `Indirect`: operands are padded before.
+    The last output axis (columns: output channels) appears in `b` alone, there with coefficient 1
+    in the last dimension.
+
+    A convolution, NHWC, input already padded: output (n, oh, ow, f), k (kh, kw, c),
+    a = x[n, oh * stride + kh * rate, ow * stride + kw * rate, c], b = filter[kh, kw, c, f].
+    """
+
+    k: Callable[[Any], tuple[Any, ...]]
+    a: Callable[[Any], tuple[Index, ...]]
+    b: Callable[[Any], tuple[Index, ...]]
+
+
+@record
 class Special:
     """A hand-written kernel by name (`codegen.kernel.SPECIALS`); `dims(op)` are its sizes."""
 
@@ -203,6 +222,6 @@ class Ordering:
 
 
 Lowering = (
-    Elementwise | Reduction | View | Reshape | Placement | Scatter | Contraction | Special | Dims
-    | Source | Host | Ordering
+    Elementwise | Reduction | View | Reshape | Placement | Scatter | Contraction | Product | Special
+    | Dims | Source | Host | Ordering
 )  # fmt: skip
