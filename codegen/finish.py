@@ -6,7 +6,6 @@ of first use, and the vector axis is chosen. Drafts of equal structure give equa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +22,7 @@ from graphc.codegen.kernel import (
     Stage,
     Store,
 )
+from graphc.codegen.merging import affines, merge_axes
 from graphc.codegen.scalar import is_zero
 from graphc.ir.dims import Dim
 
@@ -47,16 +47,17 @@ class _Finish:
 
     def launch(self) -> Launch:
         draft = self.draft
-        if draft.contraction is None and draft.special is None:
-            _merge_axes(draft)
+        if draft.special is None:
+            merge_axes(draft)
         names, roles = self._buffers()
         axes = tuple(Axis(f"a{n}", self.size(e)) for n, e in enumerate(draft.extents))
         contraction = None
         if draft.contraction is not None:
             c = draft.contraction
             contraction = Contraction(
-                self.access(c.a, roles), self.size(c.a_k), self.access(c.b, roles),
-                self.size(c.b_k), self.size(c.k), c.dtype,
+                self.access(c.a, roles), self.sizes(c.a_k), self.access(c.b, roles),
+                self.sizes(c.b_k), self.sizes(c.k), c.dtype,
+                tuple((self.size(extent), self.size(step)) for extent, step in c.rows),
             )  # fmt: skip
         stages = tuple(self._stage(stage, roles) for stage in draft.stages)
         sizes = draft.special_dims or tuple(self.dims)
@@ -88,6 +89,9 @@ class _Finish:
             return size
         return D(self.dims.setdefault(size, len(self.dims)))
 
+    def sizes(self, sizes: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(self.size(size) for size in sizes)
+
     def affine(self, a: Affine) -> Affine:
         return Affine(
             tuple((n, self.size(c)) for n, c in a.axes),
@@ -118,68 +122,6 @@ class _Finish:
         return Stage(stage.axes, tuple(body), stage.reduces, stores, stage.ordered)
 
 
-def _affines(draft: Draft) -> Iterator[Affine]:
-    for stage in draft.stages:
-        for i in stage.body:
-            if isinstance(i.data, Affine):
-                yield i.data
-            elif isinstance(i.data, Access):
-                yield i.data.index
-                yield from (b.index for b in i.data.where)
-        for store in stage.stores:
-            yield store.access.index
-
-
-def _merge_axes(draft: Draft) -> None:
-    """Join neighbouring axes that every access walks as one."""
-    axis = len(draft.extents) - 2
-    while axis >= 0:
-        both_outer = axis + 1 < draft.outer
-        both_inner = axis >= draft.outer
-        if (both_outer or both_inner) and _mergeable(draft, axis):
-            _merge(draft, axis)
-        axis -= 1
-
-
-def _mergeable(draft: Draft, axis: int) -> bool:
-    extent = draft.extents[axis + 1]
-    for stage in draft.stages:
-        if (axis in stage.axes) != (axis + 1 in stage.axes):
-            return False
-    for affine in _affines(draft):
-        if affine.coefficient(axis) != affine.coefficient(axis + 1) * extent:
-            return False
-    return True
-
-
-def _merge(draft: Draft, axis: int) -> None:
-    """Replace axes `axis` and `axis + 1` by one; later axes move down."""
-    extents = draft.extents
-    extents[axis : axis + 2] = [extents[axis] * extents[axis + 1]]
-    if axis < draft.outer:
-        draft.outer -= 1
-
-    def renumber(a: Affine) -> Affine:
-        axes = tuple((n if n <= axis else n - 1, c) for n, c in a.axes if n != axis)
-        return Affine(axes, a.offset, a.values)
-
-    def access(a: Access) -> Access:
-        where = tuple(Bound(renumber(b.index), b.low, b.high) for b in a.where)
-        return Access(a.buffer, renumber(a.index), where, a.other)
-
-    for number, stage in enumerate(draft.stages):
-        body = []
-        for i in stage.body:
-            if isinstance(i.data, Affine):
-                i = replace(i, data=renumber(i.data))
-            elif isinstance(i.data, Access):
-                i = replace(i, data=access(i.data))
-            body.append(i)
-        stores = tuple(Store(access(s.access), s.value, s.mode) for s in stage.stores)
-        axes = tuple(dict.fromkeys(n if n <= axis else n - 1 for n in stage.axes))
-        draft.stages[number] = Stage(axes, tuple(body), stage.reduces, stores, stage.ordered)
-
-
 def _vector_axis(draft: Draft) -> int | None:
     """The axis along which most accesses are contiguous.
 
@@ -197,7 +139,7 @@ def _vector_axis(draft: Draft) -> int | None:
 
     def score(axis: int) -> tuple[int, int]:
         total = 0
-        for affine in _affines(draft):
+        for affine in affines(draft):
             coefficient = affine.coefficient(axis)
             if isinstance(coefficient, int) and coefficient == 1:
                 total += 1

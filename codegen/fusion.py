@@ -27,7 +27,7 @@ from graphc.ir.records import record
 
 Position = tuple[int | None, ...]
 UseKind = Literal["value", "load", "storage"]
-GroupKind = Literal["loops", "scatter", "place", "product", "special", "host", "dims"]
+GroupKind = Literal["loops", "scatter", "place", "special", "host", "dims"]
 # Kernels stay small: compile time grows with their length, and chains share kernels when cut alike.
 MOST_OPERATIONS = 48
 END = -1  # the "group" of results and updates: it reads after all groups
@@ -148,12 +148,8 @@ class _Fusion:
                 self._view(op, uses)
             case low.Reshape():
                 self._reshape(op, uses)
-            case low.Contraction():
+            case low.Contraction() | low.Product():
                 self._contraction(op, uses)
-            case low.Product():
-                self._alone(
-                    op, "product", ["load" if _is_strided(t) else "storage" for t in op.inputs]
-                )
             case low.Source():
                 pass
             case low.Dims():

@@ -220,21 +220,38 @@ class Stage:
 class Contraction:
     """acc[outer..., m, n] = sum over k of A[a] * B[b], in the accumulation order of the target.
 
-    `m` and `n` are the last two outer axes of the kernel (all other outer axes are batch axes);
-    `k` is an extent. `a` and `b` are loads without predicates: `a` has no term in axis n, `b` none
-    in axis m; the k-coefficients stand apart. The kernel's single stage has no inner axes: it is
-    the epilogue, which reads the sum with the "acc" instruction.
+    `m` and `n` are the last two outer axes of the kernel (all other outer axes are batch axes).
+    `k` are the extents of the summed axes, outermost first; their coefficients in A and B stand
+    apart. `a` and `b` are loads without predicates: `a` has no term in axis n, `b` none in axis m.
+    The kernel's single stage has no inner axes: it is the epilogue, which reads the sum with the
+    "acc" instruction.
+
+    Of a product with windows (a convolution) rows of A need not be equally far apart: `rows` are
+    the digits of m, outermost first, each with its extent and its coefficient in A; the extents
+    multiply to that of m, in which `a` then has no term. So all positions of all images are one
+    axis of rows, although their windows overlap and lines of an image end.
     """
 
     a: Access
-    a_k: Size
+    a_k: tuple[Size, ...]
     b: Access
-    b_k: Size
-    k: Size
+    b_k: tuple[Size, ...]
+    k: tuple[Size, ...]
     dtype: DType
+    rows: tuple[tuple[Size, Size], ...] = ()
 
     def __str__(self) -> str:
-        return f"acc = sum k<{self.k}: {self.a}[+{self.a_k}*k] * {self.b}[+{self.b_k}*k]"
+        plain = len(self.k) == 1
+        names = ["k"] if plain else [f"k{n}" for n in range(len(self.k))]
+        sums = ", ".join(f"{n}<{e}" for n, e in zip(names, self.k, strict=True))
+        steps = [
+            " + ".join(f"{c}*{n}" for n, c in zip(names, coefficients, strict=True))
+            for coefficients in (self.a_k, self.b_k)
+        ]
+        digits = "".join(f" + {c}*m{n}" for n, (_, c) in enumerate(self.rows))
+        where = ", ".join(f"m{n}<{e}" for n, (e, _) in enumerate(self.rows))
+        text = f"acc = sum {sums}: {self.a}[+{steps[0]}{digits}] * {self.b}[+{steps[1]}]"
+        return f"{text} where m = {where}" if self.rows else text
 
 
 @dataclass(frozen=True)

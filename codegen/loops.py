@@ -14,7 +14,8 @@ from typing import Any
 
 from graphc.codegen.draft import Draft
 from graphc.codegen.fusion import Fused, Group, Position, dims
-from graphc.codegen.kernel import Access, Affine, Contraction, Reduce, Stage, Store
+from graphc.codegen.kernel import Access, Reduce, Stage, Store
+from graphc.codegen.products import contraction
 from graphc.codegen.scalar import Code, Point, Scalar, linear
 from graphc.ir import dtypes
 from graphc.ir import lowering as low
@@ -62,39 +63,7 @@ class LoopLowering:
         for dimension, axis in enumerate(self.group.writes[op]):
             if axis is not None:
                 self.axis_number[axis] = dimension
-        self.draft.contraction = self._contraction(op)
-
-    def _contraction(self, op: Operation) -> Contraction:
-        lowering = op.definition.lowering
-        assert isinstance(lowering, low.Contraction)
-        first, second = lowering.transposes(op)
-        a, b = op.inputs
-        rank = len(dims(op.outputs[0]))
-        row, column = rank - 2, rank - 1
-        inner = dims(a)[-2 if first else -1]
-        fold = -1  # a stand-in axis number for k
-        a_last = [fold, row] if first else [row, fold]
-        b_last = [column, fold] if second else [fold, column]
-        found = []
-        for tensor, last in ((a, a_last), (b, b_last)):
-            shape = dims(tensor)
-            batch = len(shape) - 2
-            index = [
-                Point() if isinstance(shape[d], int) and shape[d] == 1
-                else Point({rank - 2 - batch + d: 1})
-                for d in range(batch)
-            ]  # fmt: skip
-            index += [Point({axis: 1}) for axis in last]
-            number = self.code.load(tensor, index, op, immediate=False)
-            access = next(i.data for i in self.code.body if i.number == number)
-            assert not access.where and not access.index.values, op
-            step = access.index.coefficient(fold)
-            axes = tuple((n, c) for n, c in access.index.axes if n != fold)
-            found.append((Access(access.buffer, Affine(axes, access.index.offset)), step))
-        self.code.body.clear()
-        self.code.memo.clear()
-        (a_access, a_k), (b_access, b_k) = found
-        return Contraction(a_access, a_k, b_access, b_k, inner, op.outputs[0].dtype)
+        self.draft.contraction = contraction(self.code, op)
 
     def _levels(self) -> dict[Operation, int]:
         """How many reductions, one after the other, stand before each operation."""
@@ -297,7 +266,7 @@ class LoopLowering:
                 result: int = lowering.scalar(builder, *inputs)
                 assert self.code.types[result] is op.outputs[0].dtype, (op, self.code.types[result])
                 return result
-            case low.Contraction():
+            case low.Contraction() | low.Product():
                 return self.code.emit("acc", op.outputs[0].dtype)
             case low.View() as lowering if not self.group.reads[op]:
                 return self._gathered(op, lowering)

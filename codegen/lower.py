@@ -6,7 +6,7 @@ from typing import Any
 
 from graphc.codegen.draft import Draft, RandomDim
 from graphc.codegen.fusion import Fused, Group, dims
-from graphc.codegen.kernel import Access, Affine, Reduce, Stage, Store
+from graphc.codegen.kernel import Access, Affine, Stage, Store
 from graphc.codegen.loops import LoopLowering
 from graphc.codegen.scalar import Code, Point, canonical_of, linear
 from graphc.codegen.template import Template, signature
@@ -47,8 +47,6 @@ def _other(fused: Fused, group: Group) -> list[Draft]:
             return _scatter(fused, group)
         case "place":
             return _place(fused, group)
-        case "product":
-            return [_product(fused, group)]
         case "special":
             return [_special(fused, group)]
         case "dims":
@@ -117,31 +115,6 @@ def _scatter(fused: Fused, group: Group) -> list[Draft]:
         Stage(tuple(range(len(shape))), tuple(code.body), (), (store,), ordered=True)
     )
     return [first, draft]
-
-
-def _product(fused: Fused, group: Group) -> Draft:
-    """A contraction with windows: outer axes are the output's, the stage folds over the k axes."""
-    op = group.operations[0]
-    lowering = op.definition.lowering
-    assert isinstance(lowering, low.Product)
-    target, canonical = op.outputs[0], canonical_of(op)
-    kept = list(dims(target))
-    folded = [canonical(size) for size in lowering.k(op)]
-    draft = Draft([op], [*kept, *folded], len(kept))
-    code = Code(fused, draft)
-    points = [Point({axis: 1}) for axis in range(len(draft.extents))]
-    factors = []
-    for tensor, index in zip(op.inputs, (lowering.a(op), lowering.b(op)), strict=True):
-        factors.append(code.load(tensor, [code.compose(i, points, op) for i in index], op))
-    value = code.emit("mul", target.dtype, tuple(factors))
-    number = code.number(target.dtype)
-    reduce = Reduce(number, "sum", value, target.dtype)
-    inner = tuple(range(len(kept), len(draft.extents)))
-    draft.stages.append(Stage(inner, tuple(code.body), (reduce,)))
-    draft.written[target] = None
-    place = linear(kept, points[: len(kept)]).affine()
-    draft.stages.append(Stage((), (), (), (Store(Access(code.buffer(target), place), number),)))
-    return draft
 
 
 def _special(fused: Fused, group: Group) -> Draft:

@@ -60,6 +60,10 @@ def is_zero(size: Any) -> bool:
     return isinstance(size, int) and size == 0
 
 
+def is_one(size: Any) -> bool:
+    return isinstance(size, int) and size == 1
+
+
 class Code:
     """Emits the instructions of one draft; equal instructions within a scope are shared."""
 

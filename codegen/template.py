@@ -71,7 +71,8 @@ class _Signature:
             raise Unlike
         output = op.outputs[0]
         unread = definition.shape_inputs
-        immediate = not isinstance(definition.lowering, low.Contraction)  # it reads from memory
+        # products read their operands from memory
+        immediate = not isinstance(definition.lowering, (low.Contraction, low.Product))
         inputs = tuple(
             [self._input(t, immediate) for i, t in enumerate(op.inputs) if i not in unread]
         )

@@ -9,6 +9,9 @@ serve all blocks; A is read where it lies, and packed block by block if its rows
 leave a tile either straight to the output (an epilogue that only stores them) or through a small
 group of rows in the first-level cache, over which the epilogue runs as on any vectors.
 
+Products with windows (convolutions) take the same way: the rows are all positions of all images,
+k runs over all taps, and register tiles find both in tables (`windows`). Nothing is unfolded.
+
 Scratch memory is on the stack, about 500 KB: panels of B (260 KB), partial sums (184 KB, only where
 k is split), 20 KB of sums. Where A is packed, 850 KB: panels take 520 KB, the block of A 110 KB.
 Pages that are not needed are never touched.

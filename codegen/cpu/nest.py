@@ -8,18 +8,21 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from graphc.codegen.cpu import packing
+from graphc.codegen.cpu import packing, windows
 from graphc.codegen.cpu.integers import known
 from graphc.codegen.cpu.problem import (
+    MOST_BLOCK_ROWS,
     block_bytes,
     blocking,
+    longest_k,
     panels_bytes,
     partial_shape,
     tile_rows,
 )
 from graphc.codegen.cpu.tiles import GROUP, MOST_ROWS, ROWS, groups, panel_function
+from graphc.codegen.cpu.windows import window_panel
 from graphc.codegen.cpu.writer import Writer
-from graphc.codegen.kernel import Access
+from graphc.codegen.kernel import Access, Size
 
 # Up to as many rows read B where it lies, since packing would cost more than it gains: if the
 # stretch of B fits into the second-level cache with room to spare (24x256x256: 81 GFLOP/s unpacked,
@@ -45,6 +48,15 @@ class Matrix:
     k: str = ""
     tile: str = ""
     tile_k: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Steps of k to pack: where they begin in B (in bytes), their number, where they go."""
+
+    offset: str
+    steps: str
+    target: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +100,14 @@ class Nest:
         self.w, self.i = w, w.integers
         self.tile, self.problem = w.tile, w.problem
         self.block = blocking(w.problem, w.tile, w.integers)
-        self.columns, self.k = w.size(w.problem.columns), w.size(w.problem.k)
+        self.columns, self.k = w.size(w.problem.columns), w.problem.steps(w.integers)
         available = tile_rows(w.problem, self.block)
-        self.panel = panel_function(
-            w.builder.module, w.tile, available, self.block.may_split, self.problem.left_transposed
-        )
+        module, resume = w.builder.module, self.block.may_split
+        self.packs_left = self.problem.left_transposed and not self.problem.windowed
+        if self.problem.windowed:
+            self.panel = window_panel(module, w.tile, available, resume)
+        else:
+            self.panel = panel_function(module, w.tile, available, resume, self.packs_left)
         self.width = str(self.tile.columns)
         self.panel_row = str(self.tile.columns * self.tile.size)
         columns = known(self.columns)
@@ -119,6 +134,7 @@ class Nest:
         w, i, block = self.w, self.i, self.block
         packed = w.scratch("panel_b", panels_bytes(self.problem, self.tile, block))
         self._pack(place, packed)
+        steps = self._steps(place) if self.problem.windowed else ""
         with ExitStack() as stack:
             first, rows = "0", place.rows
             height, extent = known(block.block), self.problem.rows
@@ -127,7 +143,7 @@ class Nest:
                 first = stack.enter_context(loop).index
                 rows = i.min(i.sub(place.rows, first), block.block)
             part = replace(place, row=i.add(place.row, first), rows=rows)
-            left = self._left(part)
+            left = self._rows(part, steps) if steps else self._left(part)
             column = place.chunk
             if not self.one_panel:
                 loop = w.builder.loop("column", column, place.end, self.width, nonempty=True)
@@ -154,7 +170,7 @@ class Nest:
         address = i.address(w.base(access, (problem.row_axis,)), i.mul(place.row, row_bytes))
         address = i.address(address, i.mul(place.k, k_bytes))
         lies = Matrix(address, row_bytes, k_bytes, row_bytes, "0")
-        if not problem.left_transposed:
+        if not self.packs_left:
             return lies
         panels = i.compare("sgt", self.columns, str(PACKED_PANELS * tile.columns))
         long = i.compare("sgt", place.steps, str(PACKED_K))
@@ -176,13 +192,42 @@ class Nest:
             i.select(worth, str(tile.size), "0"),
         )
 
-    def _right_at(self, place_k: str, column: str) -> tuple[str, str, str]:
-        """B from a column and a step of k on: (address, strides of columns and of k in bytes)."""
+    def _steps(self, place: Place) -> str:
+        """The table of offsets of the left operand's steps in a stretch of k."""
+        problem, c = self.problem, self.problem.contraction
+        table = self.w.scratch("steps", longest_k(problem, self.tile) * windows.ENTRY)
+        digits = self._digits(tuple(zip(c.k, c.a_k, strict=True)))
+        windows.fill(self.w.builder, self.tile, table, "0", (place.k, place.steps), digits)
+        return table
+
+    def _rows(self, place: Place, steps: str) -> Matrix:
+        """A block of rows with windows: the table of their addresses, and that of steps."""
+        w, problem = self.w, self.problem
+        most = problem.rows if isinstance(problem.rows, int) else MOST_BLOCK_ROWS
+        table = w.scratch("rows", max(1, min(most, MOST_BLOCK_ROWS)) * windows.ENTRY)
+        base = w.base(problem.left[0], (problem.row_axis,))
+        base = w.builder.let("base", f"ptrtoint ptr {base} to i64")
+        digits = self._digits(problem.contraction.rows)
+        windows.fill(w.builder, self.tile, table, base, (place.row, place.rows), digits)
+        return Matrix(table, "", steps, str(windows.ENTRY))
+
+    def _digits(self, digits: tuple[tuple[Size, Size], ...]) -> list[tuple[str, str]]:
+        """Extents, and steps in bytes."""
+        w = self.w
+        return [(w.size(extent), w.bytes(w.size(step))) for extent, step in digits]
+
+    def _right_at(self, offset: str, column: str) -> tuple[str, str, str]:
+        """B from a column and an offset of k in bytes on: (address, strides of columns and of k in
+        bytes)."""
         w, i = self.w, self.i
         access, step, k_step = self.problem.right
         column_bytes, k_bytes = w.bytes(w.size(step)), w.bytes(w.size(k_step))
-        address = i.address(w.base(access, (self.problem.column_axis,)), i.mul(place_k, k_bytes))
+        address = i.address(w.base(access, (self.problem.column_axis,)), offset)
         return i.address(address, i.mul(column, column_bytes)), column_bytes, k_bytes
+
+    def _apart(self, place: Place) -> str:
+        """Bytes between packed panels."""
+        return self.i.mul(self.i.add(place.steps, str(packing.PANEL_PADDING)), self.panel_row)
 
     def _packed(self, place: Place, packed: str, skipped: str) -> str:
         """Where the panel lies before which there are so many columns of the chunk."""
@@ -197,6 +242,8 @@ class Nest:
         small = i.compare("sle", extent, str(UNPACKED_BYTES))
         most = i.select(small, str(UNPACKED_ROWS), str(UNPACKED_ROWS_LARGE))
         near = i.compare("sle", extent, str(UNPACKED_BYTES_NEAR))
+        if not self.problem.right_even:
+            return "true"
         return i.both(i.compare("sgt", rows, most), i.invert(near))
 
     def _right(self, place: Place, rows: str, packed: str) -> Matrix:
@@ -205,38 +252,75 @@ class Nest:
         panel = self._packed(place, packed, i.sub(place.column, place.chunk))
         if self.problem.right[1] != 1:
             return Matrix(panel, "", self.panel_row)
-        address, _, k_bytes = self._right_at(place.k, place.column)
+        if not self.problem.right_even:
+            return Matrix(panel, "", self.panel_row)
+        step = self.w.bytes(self.w.size(self.problem.right[2]))
+        address, _, k_bytes = self._right_at(i.mul(place.k, step), place.column)
         in_place = i.both(self._full(place), i.invert(self._many(rows, place.steps)))
         chosen = i.select(in_place, address, panel, "ptr")
         return Matrix(chosen, "", i.select(in_place, k_bytes, self.panel_row))
 
     def _pack(self, place: Place, packed: str) -> None:
         """Pack the panels of a chunk, if they are not read where they lie."""
-        w, i = self.w, self.i
-        if self.problem.right[1] == 1:
-            self._pack_adjacent(place, packed)
+        w, i, c = self.w, self.i, self.problem.contraction
+        step = w.bytes(w.size(self.problem.right[2]))
+        if self.problem.right_even:
+            self._pack_piece(place, Piece(i.mul(place.k, step), place.steps, packed))
             return
-        column = place.chunk
+        # Steps of k that are equally far apart come in runs of the last digit.
+        # Divisions move to where k may be empty.
+        extent, stop = i.max(w.size(c.k[-1]), "1"), i.add(place.k, place.steps)
+        with w.when("runs", i.compare("slt", place.k, stop)) as possible:
+            if not possible:
+                return
+            first, end = i.div(place.k, extent), i.add(i.div(i.sub(stop, "1"), extent), "1")
+            with w.builder.loop("run", first, end, nonempty=True) as run:
+                begin = i.mul(run.index, extent)
+                low, high = i.max(begin, place.k), i.min(i.add(begin, extent), stop)
+                offset = i.add(self._run_offset(run.index), i.mul(i.sub(low, begin), step))
+                skipped = i.mul(i.sub(low, place.k), self.panel_row)
+                target = i.address(packed, skipped)
+                self._pack_piece(place, Piece(offset, i.sub(high, low), target))
+
+    def _run_offset(self, run: str) -> str:
+        """Where a run of the last digit of k begins in the right operand, in bytes."""
+        w, i, c = self.w, self.i, self.problem.contraction
+        offset, rest = "0", run
+        outer = list(zip(c.k[:-1], c.b_k[:-1], strict=True))
+        for size, step in reversed(outer[1:]):
+            extent = i.max(w.size(size), "1")
+            above = i.div(rest, extent)
+            digit = i.sub(rest, i.mul(above, extent))
+            offset, rest = i.add(offset, i.mul(digit, w.bytes(w.size(step)))), above
+        return i.add(offset, i.mul(rest, w.bytes(w.size(outer[0][1]))))
+
+    def _pack_piece(self, place: Place, piece: Piece) -> None:
+        if self.problem.right[1] == 1:
+            self._pack_adjacent(place, piece)
+            return
+        i, column = self.i, place.chunk
         with ExitStack() as stack:
             if not self.one_panel:
-                loop = w.builder.loop("pack", column, place.end, self.width, nonempty=True)
+                stop = place.end
+                loop = self.w.builder.loop("pack", column, stop, self.width, nonempty=True)
                 column = stack.enter_context(loop).index
-            panel = self._packed(place, packed, i.sub(column, place.chunk))
-            self._pack_apart(self._panel(place, column), panel)
+            panel = self._packed(place, piece.target, i.sub(column, place.chunk))
+            self._pack_apart(self._panel(place, column), piece, panel)
 
-    def _pack_adjacent(self, place: Place, packed: str) -> None:
+    def _pack_adjacent(self, place: Place, piece: Piece) -> None:
         """Pack the panels of a chunk whose columns are adjacent: whole ones, then the last."""
         w, i, tile, module = self.w, self.i, self.tile, self.w.builder.module
         columns = i.sub(place.end, place.chunk)
         count = i.div(columns, self.width)
-        steps = f"i64 {place.steps}"
-        address, _, k_bytes = self._right_at(place.k, place.chunk)
+        steps = f"i64 {piece.steps}"
+        address, _, k_bytes = self._right_at(piece.offset, place.chunk)
         pack = i.both(self._many(place.rows, place.steps), i.compare("sgt", count, "0"))
         with w.when("pack", pack) as possible:
             if possible:
+                apart = self._apart(place)
                 w.call(
                     packing.copy_panels(module, tile), f"ptr {address}", f"i64 {k_bytes}",
-                    f"ptr {packed}", steps, f"i64 {count}",
+                    f"ptr {piece.target}", steps, f"i64 {count}", f"i64 {apart}",
                 )  # fmt: skip
         if self.whole_panels:
             return
@@ -244,21 +328,21 @@ class Nest:
         rest = i.sub(columns, whole)
         with w.when("edge", i.compare("sgt", rest, "0")) as possible:
             if possible:
-                address, _, _ = self._right_at(place.k, i.add(place.chunk, whole))
-                panel = self._packed(place, packed, whole)
+                address, _, _ = self._right_at(piece.offset, i.add(place.chunk, whole))
+                panel = self._packed(place, piece.target, whole)
                 w.call(
                     packing.copy_edge(module, tile), f"ptr {address}", f"i64 {k_bytes}",
                     f"ptr {panel}", steps, f"i64 {rest}",
                 )  # fmt: skip
 
-    def _pack_apart(self, place: Place, panel: str) -> None:
+    def _pack_apart(self, place: Place, piece: Piece, panel: str) -> None:
         """Pack one panel whose columns are not adjacent."""
         w, i, tile, module = self.w, self.i, self.tile, self.w.builder.module
-        address, column_bytes, k_bytes = self._right_at(place.k, place.column)
-        source, target, steps = f"ptr {address}", f"ptr {panel}", f"i64 {place.steps}"
+        address, column_bytes, k_bytes = self._right_at(piece.offset, place.column)
+        source, target, steps = f"ptr {address}", f"ptr {panel}", f"i64 {piece.steps}"
         with w.when("edge", i.invert(self._full(place))) as possible:
             if possible:
-                size = f"i64 {i.mul(place.steps, self.panel_row)}"
+                size = f"i64 {i.mul(piece.steps, self.panel_row)}"
                 w.builder.line(f"call void @llvm.memset.p0.i64({target}, i8 0, {size}, i1 false)")
         count, row = f"i64 {i.min(place.columns, self.width)}", f"i64 {self.panel_row}"
         if self.problem.right[2] == 1:
@@ -351,9 +435,12 @@ class Nest:
     def _call(
         self, left: Matrix, right: Matrix, k: str, start: Matrix, target: Matrix, rows: str
     ) -> None:
-        packs = (f"i64 {left.tile}", f"i64 {left.tile_k}") if self.problem.left_transposed else ()
+        more = (f"i64 {left.tile}", f"i64 {left.tile_k}") if self.packs_left else ()
+        operand = [f"ptr {left.address}", f"i64 {left.row}", f"i64 {left.k}"]
+        if self.problem.windowed:
+            operand = [f"ptr {left.address}", f"ptr {left.k}"]
         self.w.call(
-            self.panel, f"ptr {left.address}", f"i64 {left.row}", f"i64 {left.k}",
-            f"ptr {right.address}", f"i64 {right.k}", f"i64 {k}", f"ptr {start.address}",
-            f"i64 {start.row}", f"ptr {target.address}", f"i64 {target.row}", f"i64 {rows}", *packs,
+            self.panel, *operand, f"ptr {right.address}", f"i64 {right.k}", f"i64 {k}",
+            f"ptr {start.address}", f"i64 {start.row}", f"ptr {target.address}",
+            f"i64 {target.row}", f"i64 {rows}", *more,
         )  # fmt: skip

@@ -45,18 +45,18 @@ def fetch(b: Builder, i: Integers, here: str) -> None:
 def copy_panels(module: ModuleText, tile: Tile) -> str:
     """Define (once) `to[p][k][:] = from[k][p]` for neighbouring whole panels p; its name.
 
-    Several panels at a time read longer pieces of each row of B.
+    Several panels at a time read longer pieces of each row of B. `%apart` are the bytes between
+    panels.
     """
 
     def write(b: Builder, i: Integers) -> None:
         width = str(tile.columns * tile.size)
-        panel_bytes = i.mul(i.add("%count", str(PANEL_PADDING)), width)
         with b.loop("k", "0", "%count") as loop:
             source = i.address("%from", i.mul(loop.index, "%row"))
             target = i.address("%to", i.mul(loop.index, width))
             with b.loop("panel", "0", "%panels", nonempty=True) as panel:
                 here = i.address(source, i.mul(panel.index, width))
-                there = i.address(target, i.mul(panel.index, panel_bytes))
+                there = i.address(target, i.mul(panel.index, "%apart"))
                 fetch(b, i, here)
                 for v in range(tile.vectors):
                     text = f"load {tile.kind}, ptr {_part(b, tile, here, v)}, align {tile.size}"
@@ -66,7 +66,9 @@ def copy_panels(module: ModuleText, tile: Tile) -> str:
                     )
 
     name = f"@copy_panels_x{tile.vectors}_{tile.dtype.name}"
-    arguments = "ptr noalias readonly %from, i64 %row, ptr noalias %to, i64 %count, i64 %panels"
+    arguments = (
+        "ptr noalias readonly %from, i64 %row, ptr noalias %to, i64 %count, i64 %panels, i64 %apart"
+    )
     return function(module, tile, name, arguments, write)
 
 

@@ -6,13 +6,14 @@ call computes: so results do not depend on how a product is split between thread
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
 from graphc.codegen.cpu.integers import Integers, known
 from graphc.codegen.cpu.packing import BLOCK_PADDING, PANEL_PADDING
 from graphc.codegen.cpu.tiles import GROUP, ROWS, SPARE_ROWS, Tile, rows_used
-from graphc.codegen.kernel import Access, D, Kernel, Size, Store
+from graphc.codegen.kernel import Access, Contraction, D, Kernel, Size, Store
 from graphc.ir.dtypes import DType
 
 PANELS_BYTES = 256 << 10  # panels of B packed at a time; each then serves a block of A at a time
@@ -41,8 +42,7 @@ class Problem:
 
     @property
     def dtype(self) -> DType:
-        assert self.kernel.contraction is not None
-        return self.kernel.contraction.dtype
+        return self.contraction.dtype
 
     @property
     def batch_axes(self) -> range:
@@ -65,25 +65,59 @@ class Problem:
         return self.kernel.axes[self.column_axis].extent
 
     @property
-    def k(self) -> Size:
+    def contraction(self) -> Contraction:
         assert self.kernel.contraction is not None
-        return self.kernel.contraction.k
+        return self.kernel.contraction
+
+    @property
+    def windowed(self) -> bool:
+        """Whether rows or steps of k of the left operand have no common stride."""
+        return bool(self.contraction.rows)
+
+    @property
+    def k(self) -> tuple[Size, ...]:
+        return self.contraction.k
+
+    @property
+    def most_steps(self) -> int | None:
+        """All steps of k, if that is known when compiling."""
+        known = [extent for extent in self.k if isinstance(extent, int)]
+        return math.prod(known) if len(known) == len(self.k) else None
+
+    def steps(self, i: Integers) -> str:
+        """All steps of k."""
+        total = "1"
+        for extent in self.k:
+            total = i.mul(total, _operand(extent))
+        return total
 
     @cached_property
     def left(self) -> tuple[Access, Size, Size]:
-        """(access, stride of rows, stride of k) of the operand that has rows."""
-        c = self.kernel.contraction
-        assert c is not None
+        """(access, stride of rows, stride of k) of the operand that has rows; with windows the
+        strides of the last digits of both."""
+        c = self.contraction
         access, k = (c.b, c.b_k) if self.swapped else (c.a, c.a_k)
-        return access, access.index.coefficient(self.row_axis), k
+        row = c.rows[-1][1] if c.rows else access.index.coefficient(self.row_axis)
+        return access, row, k[-1]
 
     @cached_property
     def right(self) -> tuple[Access, Size, Size]:
-        """(access, stride of columns, stride of k) of the operand that has columns."""
-        c = self.kernel.contraction
-        assert c is not None
+        """(access, stride of columns, stride of k) of the operand that has columns; the last stride
+        of k if they have none in common."""
+        c = self.contraction
         access, k = (c.a, c.a_k) if self.swapped else (c.b, c.b_k)
-        return access, access.index.coefficient(self.column_axis), k
+        return access, access.index.coefficient(self.column_axis), k[-1]
+
+    @cached_property
+    def right_even(self) -> bool:
+        """Whether all steps of k are equally far apart in the right operand."""
+        c = self.contraction
+        step: Size = c.b_k[-1]
+        for extent, inner in zip(reversed(c.k[1:]), reversed(c.b_k[:-1]), strict=True):
+            if not isinstance(step, int) or not isinstance(extent, int) or inner != step * extent:
+                return False
+            step = inner
+        return True
 
     @property
     def left_transposed(self) -> bool:
@@ -96,6 +130,8 @@ class Problem:
         """How one row times a matrix is computed: "rank" (add scaled rows of the matrix), "dot"
         (inner products), or None (as any other product)."""
         _, column, k = self.right
+        if self.windowed:
+            return None
         if k == 1 and self.left[2] == 1 and (column != 1 or self.columns == 1):
             return "dot"
         return "rank" if column == 1 else None
@@ -124,8 +160,7 @@ class Problem:
 
     def check(self) -> None:
         """Assert what `Contraction` promises."""
-        kernel, c = self.kernel, self.kernel.contraction
-        assert c is not None, kernel
+        kernel, c = self.kernel, self.contraction
         assert kernel.outer >= 2, kernel.outer
         assert len(kernel.stages) == 1, kernel.stages
         (stage,) = kernel.stages
@@ -137,12 +172,17 @@ class Problem:
             assert kernel.buffers[access.buffer].dtype == c.dtype, (access, c.dtype)
         assert c.a.index.coefficient(kernel.outer - 1) == 0, c.a
         assert c.b.index.coefficient(kernel.outer - 2) == 0, c.b
+        assert len(c.k) == len(c.a_k) == len(c.b_k) > 0, c
+        assert bool(c.rows) or len(c.k) == 1, c
+        assert not c.rows or c.a.index.coefficient(kernel.outer - 2) == 0, c
 
 
 def problem_of(kernel: Kernel) -> Problem:
     """The product to compute: the transposed one where that makes it one row times a matrix."""
     problem = Problem(kernel)
     problem.check()
+    if problem.windowed:
+        return problem
     swapped = Problem(kernel, swapped=True)
     if swapped.rows == 1 and problem.rows != 1 and swapped.vector_form is not None:
         return swapped
@@ -175,11 +215,11 @@ def blocking(problem: Problem, tile: Tile, i: Integers) -> Blocking:
     size = STRETCH_BYTES_PACKED if problem.left_transposed else STRETCH_BYTES
     stretch = size // tile.size
     rows = str(_rows_at_once(problem, tile))
-    if isinstance(problem.k, int):
-        split = problem.k > longest
-        k = str(_even_stretch(problem.k, stretch) if split else max(problem.k, 1))
+    extent, steps = problem.steps(i), problem.most_steps
+    if steps is not None:
+        split = steps > longest
+        k = str(_even_stretch(steps, stretch) if split else max(steps, 1))
     else:
-        extent = _operand(problem.k)
         stretches = i.blocks(extent, str(stretch))
         even = i.round_down(i.add(i.blocks(extent, i.max("1", stretches)), "7"), 8)
         splits = i.compare("sgt", extent, str(longest))

@@ -112,7 +112,7 @@ def _terms(kernel: Kernel) -> _Terms:
         terms.append((cost, tuple([kernel.axes[axis].extent for axis in stage.axes])))
     if kernel.contraction is not None:
         step = _PRODUCT.get(kernel.contraction.dtype.name, _PRODUCT_OTHER)
-        terms.append((step, (kernel.contraction.k,)))
+        terms.append((step, kernel.contraction.k))
     return tuple(terms)
 
 

@@ -64,7 +64,7 @@ def _write_rank(w: Writer, column: str, count: str, sums: str) -> None:
     i, module, lanes = w.integers, w.builder.module, w.tile.lanes
     left, left_k, right, _, right_k = _operands(w, column)
     full = i.round_down(count, lanes)
-    k = w.size(w.problem.k)
+    k = w.problem.steps(i)
     size = w.bytes(full)
     w.builder.line(f"call void @llvm.memset.p0.i64(ptr {sums}, i8 0, i64 {size}, i1 false)")
     shared = f"ptr {left}", f"i64 {left_k}"
@@ -170,7 +170,7 @@ def _write_dots(w: Writer, column: str, count: str, sums: str) -> None:
     b, i, module = w.builder, w.integers, w.builder.module
     left, _, right, step, _ = _operands(w, column)
     full = i.round_down(count, DOTS)
-    k = w.size(w.problem.k)
+    k = w.problem.steps(i)
     for start, stop, columns in (("0", full, DOTS), (full, count, 1)):
         if start == stop:
             continue

@@ -9,7 +9,7 @@ end: whatever tile an element is in, its bits are the same.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -197,10 +197,18 @@ def tile_function(module: ModuleText, tile: Tile, rows: int, resume: bool) -> st
         "  %done = icmp eq i64 %left.next, 0",
         "  br i1 %done, label %end, label %loop",
         "end:",
-        *_row_pointers("to", "%to", "%to_row", rows),
-        *(_row_pointers("from", "%from", "%from_row", rows) if resume else ()),
+        *finish_tile(tile, rows, resume),
     ]
-    for r, v in places:
+    return module.require(name, tile.define(f"void {name}({_TILE_ARGUMENTS})", lines))
+
+
+def finish_tile(tile: Tile, rows: int, resume: bool) -> list[str]:
+    """Lines that write the sums of a tile, added to what is at `from` with `resume`, and return."""
+    kind, size = tile.kind, tile.size
+    lines = _row_pointers("to", "%to", "%to_row", rows)
+    if resume:
+        lines += _row_pointers("from", "%from", "%from_row", rows)
+    for r, v in [(r, v) for r in range(rows) for v in range(tile.vectors)]:
         total = f"%sum{r}.{v}"
         if resume:
             add = "fadd" if tile.dtype.is_floating else "add"
@@ -210,8 +218,7 @@ def tile_function(module: ModuleText, tile: Tile, rows: int, resume: bool) -> st
             total = f"%total{r}.{v}"
         lines.append(f"  %to{r}.{v} = getelementptr {kind}, ptr %to{r}, i64 {v}")
         lines.append(f"  store {kind} {total}, ptr %to{r}.{v}, align {size}")
-    lines.append("  ret void")
-    return module.require(name, tile.define(f"void {name}({_TILE_ARGUMENTS})", lines))
+    return [*lines, "  ret void"]
 
 
 def _row_pointers(hint: str, base: str, stride: str, rows: int) -> list[str]:
@@ -235,29 +242,56 @@ def panel_function(
 ) -> str:
     """Define (once) the product of any number of rows of A with one panel of B; its name.
 
-    The arguments are a micro-kernel's and `i64 %rows`; k may be 0. A panel is `tile.columns` wide.
+    The arguments are a micro-kernel's and `i64 %count`, the rows; k may be 0. A panel is
+    `tile.columns` wide.
     With `adjacent` rows of A come two more: `i64 %a_tile`, what a tile's address grows with each
     row before it, and `i64 %a_tile_k`, to be added to `a_k` for each row of the tile.
     """
-    digits = "".join(map(str, available))
-    stem = f"{digits}x{tile.vectors}_{tile.dtype.name}{'_resume' if resume else ''}"
-    step, k_step = ("a_tile", "%a_k.tile") if adjacent else ("a_row", "%a_k")
     functions = {r: tile_function(module, tile, r, resume) for r in available}
+    stem = f"{''.join(map(str, available))}x{tile.vectors}_{tile.dtype.name}"
+    name = f"@panel_{stem}{'_resume' if resume else ''}{'_adjacent' if adjacent else ''}"
+    more = ", i64 %a_tile, i64 %a_tile_k" if adjacent else ""
+    step, k_step = ("%a_tile", "%a_k.tile") if adjacent else ("%a_row", "%a_k")
+    left = f"ptr %pa, i64 %a_row, i64 {k_step}"
+    return panel_text(
+        module, tile, functions, name, _TILE_ARGUMENTS, "%a", step, left,
+        "from" if resume else "to", more, _ADJACENT if adjacent else (), "%a_row",
+    )  # fmt: skip
+
+
+def panel_text(
+    module: ModuleText,
+    tile: Tile,
+    functions: dict[int, str],
+    name: str,
+    arguments: str,
+    start: str,
+    step: str,
+    left: str,
+    sums: str,
+    more: str = "",
+    before_call: Sequence[str] = (),
+    row: str | None = None,
+) -> str:
+    """Define (once) the function that cuts rows into tiles and calls the micro-kernels.
+
+    `functions` are they, by rows. `%pa` begins at `start` and grows by `step` with each row;
+    `left` are the micro-kernel's arguments for A. `row`: the stride of rows of A by which the next
+    tile's are fetched (None: they are not). `sums`: "to" or "from", which is to be fetched.
+    """
+    available = tuple(functions)
     pointers = ", ".join(f"ptr {functions.get(r, 'null')}" for r in range(ROWS + 1))
-    table = f"@tiles_{stem}"
-    module.require(table, f"{table} = internal constant [{ROWS + 1} x ptr] [{pointers}]")
+    table = f"@tiles_{name[1:]}"
     cut, cuts = cut_table(module, available), row_cuts(available)
-    name = f"@panel_{stem}{'_adjacent' if adjacent else ''}"
-    passed = (
-        f"ptr %pa, i64 %a_row, i64 {k_step}, ptr %b, i64 %b_k, i64 %k, "
-        "ptr %pf, i64 %from_row, ptr %pt, i64 %to_row"
-    )
+    passed = f"{left}, ptr %b, i64 %b_k, i64 %k, ptr %pf, i64 %from_row, ptr %pt, i64 %to_row"
+    if name not in module.parts:
+        module.require(table, f"{table} = internal constant [{ROWS + 1} x ptr] [{pointers}]")
     lines = [
         "  %some = icmp ne i64 %k, 0",
         "  br i1 %some, label %loop, label %clear",
         "loop:",
-        "  %left = phi i64 [ %rows, %entry ], [ %left.next, %product ]",
-        "  %pa = phi ptr [ %a, %entry ], [ %pa.next, %product ]",
+        "  %left = phi i64 [ %count, %entry ], [ %left.next, %product ]",
+        f"  %pa = phi ptr [ {start}, %entry ], [ %pa.next, %product ]",
         "  %pf = phi ptr [ %from, %entry ], [ %pf.next, %product ]",
         "  %pt = phi ptr [ %to, %entry ], [ %pt.next, %product ]",
         f"  %many = icmp ugt i64 %left, {len(cuts) - 1}",
@@ -269,21 +303,21 @@ def panel_function(
         "call:",
         *(
             line
-            for p, stride in (("pa", step), ("pf", "from_row"), ("pt", "to_row"))
+            for p, stride in (("pa", step), ("pf", "%from_row"), ("pt", "%to_row"))
             for line in (
-                f"  %{p}.step = mul i64 %r, %{stride}",
+                f"  %{p}.step = mul i64 %r, {stride}",
                 f"  %{p}.next = getelementptr i8, ptr %{p}, i64 %{p}.step",
             )
         ),
         f"  %long = icmp sgt i64 %k, {PREFETCH_K}",
         "  br i1 %long, label %fetch, label %product",
         "fetch:",
-        *_prefetches(tile, "from" if resume else "to"),
+        *_prefetches(tile, sums, row),
         "  br label %product",
         "product:",
         f"  %entry.of = getelementptr ptr, ptr {table}, i64 %r",
         "  %f = load ptr, ptr %entry.of",
-        *(_ADJACENT if adjacent else ()),
+        *before_call,
         f"  call fastcc void %f({passed})",
         "  %left.next = sub i64 %left, %r",
         "  %more = icmp sgt i64 %left.next, 0",
@@ -294,13 +328,12 @@ def panel_function(
         f"  call void @llvm.memset.p0.i64(ptr %c, i8 0, i64 {tile.columns * tile.size}, i1 false)",
         "  %c.next = getelementptr i8, ptr %c, i64 %to_row",
         "  %cleared.next = add i64 %cleared, 1",
-        "  %again = icmp slt i64 %cleared.next, %rows",
+        "  %again = icmp slt i64 %cleared.next, %count",
         "  br i1 %again, label %clear, label %end",
         "end:",
         "  ret void",
     ]
-    more = ", i64 %a_tile, i64 %a_tile_k" if adjacent else ""
-    signature = f"void {name}({_TILE_ARGUMENTS}, i64 %rows{more})"
+    signature = f"void {name}({arguments}, i64 %count{more})"
     return module.require(name, tile.define(signature, lines))
 
 
@@ -310,16 +343,16 @@ _ADJACENT = (
 )
 
 
-def _prefetches(tile: Tile, sums: str) -> list[str]:
+def _prefetches(tile: Tile, sums: str, row: str | None) -> list[str]:
     """Fetch where a tile's sums go ("to") or are added to ("from"), and the beginnings of the next
     tile's rows of A: the processor's own prefetching needs them to notice the rows (1024^3: 90.5 to
     93.1 GFLOP/s)."""
     width = tile.columns * tile.size
-    pointer = f"%p{sums[0]}"
-    lines = _row_pointers("next", "%pa.next", "%a_row", ROWS)
-    lines += _row_pointers("sums", pointer, f"%{sums}_row", ROWS)
+    lines = _row_pointers("next", "%pa.next", row, ROWS) if row is not None else []
+    lines += _row_pointers("sums", f"%p{sums[0]}", f"%{sums}_row", ROWS)
     for r in range(ROWS):
-        lines.append(f"  call void @llvm.prefetch.p0(ptr %next{r}, i32 0, i32 3, i32 1)")
+        if row is not None:
+            lines.append(f"  call void @llvm.prefetch.p0(ptr %next{r}, i32 0, i32 3, i32 1)")
         for offset in (*range(0, width - 1, 64), width - 1):
             place = f"%sums{r}.{offset}"
             lines.append(f"  {place} = getelementptr i8, ptr %sums{r}, i64 {offset}")

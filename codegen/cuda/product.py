@@ -15,7 +15,7 @@ def write_tiles(p: Printer, epilogue: Callable[[], None]) -> None:
     assert contraction is not None
     edge, outer = p.geometry.tile, kernel.outer
     row, column = outer - 2, outer - 1
-    dtype, k = contraction.dtype, size_text(contraction.k)
+    dtype, k = contraction.dtype, " * ".join(size_text(extent) for extent in contraction.k)
     for side in ("a", "b"):  # a column too many keeps transposed writes off one another's banks
         p.shared(f"tile_{side}", f"({edge}, {edge + 1})", dtype)
     p.line("x = int64(cuda.threadIdx.x)")
@@ -44,21 +44,43 @@ def write_tiles(p: Printer, epilogue: Callable[[], None]) -> None:
         epilogue()
 
 
-def _fetch(p: Printer, side: str, access: Access, step: Size, axis: int) -> None:
+def _fetch(p: Printer, side: str, access: Access, steps: tuple[Size, ...], axis: int) -> None:
     """Copy a tile of an operand to shared memory; neighbouring x read neighbours in memory."""
-    assert p.kernel.contraction is not None
+    contraction = p.kernel.contraction
+    assert contraction is not None
     is_a = side == "a"
-    by_k, by_axis = step == 1, access.index.coefficient(axis) == 1
+    rows = contraction.rows if is_a else ()
+    near = rows[-1][1] if rows else access.index.coefficient(axis)
+    by_k, by_axis = steps[-1] == 1, near == 1
     x_walks_k = is_a if by_k == by_axis else by_k
     lane, other = ("x", "y") if x_walks_k else ("y", "x")
-    k, position = size_text(p.kernel.contraction.k), f"a{axis}"
+    total, position = " * ".join(size_text(extent) for extent in contraction.k), f"a{axis}"
     p.line(f"k = start + {lane}")
     if x_walks_k != is_a:
         position = "m" if is_a else "n"
         p.line(f"{position} = {'top' if is_a else 'left'} + {other}")
-    step_text = "k" if step == 1 else f"k * {size_text(step)}"
-    at = f"{p.affine(access.index, {axis: position})} + {step_text}"
+    terms = [p.affine(access.index, {axis: position})]
+    terms += _digits(p, position, rows, f"{side}_row")
+    terms += _digits(p, "k", tuple(zip(contraction.k, steps, strict=True)), f"{side}_k")
     place = f"{other}, {lane}" if is_a else f"{lane}, {other}"
-    inside = f"{position} < {p.extent(axis)} and k < {k}"
-    zero = literal(0, p.kernel.contraction.dtype)
-    p.line(f"tile_{side}[{place}] = b{access.buffer}[{at}] if {inside} else {zero}")
+    inside = f"{position} < {p.extent(axis)} and k < {total}"
+    zero = literal(0, contraction.dtype)
+    text = " + ".join(term for term in terms if term != "0") or "0"
+    p.line(f"tile_{side}[{place}] = b{access.buffer}[{text}] if {inside} else {zero}")
+
+
+def _digits(
+    p: Printer, position: str, digits: tuple[tuple[Size, Size], ...], rest: str
+) -> list[str]:
+    """The terms of a position whose digits (extent, coefficient) are given, outermost first."""
+    terms: list[str] = []
+    for extent, step in reversed(digits[1:]):
+        p.line(f"{rest}{len(terms)} = {position} % {size_text(extent)}")
+        terms.append(_scaled(f"{rest}{len(terms)}", step))
+        p.line(f"{rest} = {position} // {size_text(extent)}")
+        position = rest
+    return [*terms, _scaled(position, digits[0][1])] if digits else []
+
+
+def _scaled(name: str, step: Size) -> str:
+    return name if step == 1 else f"{name} * {size_text(step)}"

@@ -105,10 +105,10 @@ def product(
     b_k, b_column = (1, inner) if form[1] == "t" else (columns, 1)
     contraction = Contraction(
         Access(0, Affine(((0, a_row),))),
-        a_k,
+        (a_k,),
         Access(1, Affine(((1, b_column),))),
-        b_k,
-        inner,
+        (b_k,),
+        (inner,),
         dtype,
     )
     place = Affine(((0, 1), (1, rows))) if transposed_out else Affine(((0, columns), (1, 1)))
@@ -353,7 +353,12 @@ def test_operands_with_gaps(target: CpuTarget) -> None:
     m, n, k = 23, 37, 41
     a, b = values(rng, float32, m, k, 3), values(rng, float32, k, n, 2)
     contraction = Contraction(
-        Access(0, Affine(((0, 3 * k),), 2)), 3, Access(1, Affine(((1, 2),), 1)), 2 * n, k, float32
+        Access(0, Affine(((0, 3 * k),), 2)),
+        (3,),
+        Access(1, Affine(((1, 2),), 1)),
+        (2 * n,),
+        (k,),
+        float32,
     )
     buffers, stage = epilogue("plain", float32, Affine(((0, n), (1, 1))), Affine())
     axes = Axis("m", m), Axis("n", n)
@@ -389,10 +394,10 @@ def test_batches_broadcast(target: CpuTarget, run_time: str, shape: tuple[int, i
         a_batch, b_batch, outer_stride, inner_stride = m * k, k * n, y * m * n, m * n
     contraction = Contraction(
         Access(0, Affine(((0, a_batch), (1, 0), (2, inner)))),
-        1,
+        (1,),
         Access(1, Affine(((1, b_batch), (3, 1)))),
-        columns,
-        inner,
+        (columns,),
+        (inner,),
         float32,
     )
     place = Affine(((0, outer_stride), (1, inner_stride), (2, columns), (3, 1)))

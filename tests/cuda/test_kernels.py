@@ -7,6 +7,8 @@ import pytest
 
 import graphc as tf
 from graphc.codegen.cuda.forms import SIMULATOR
+from graphc.ir import opdef
+from tests.codegen.windows import FILTERS, FORWARD
 
 Agree = Callable[..., list[np.ndarray]]
 RNG = np.random.default_rng(5)
@@ -150,6 +152,32 @@ def test_transposed_matmul(agree: Agree, first: bool, second: bool) -> None:
 def test_batches_of_products(agree: Agree) -> None:
     a, b = feed(None, None, None), feed(None, None, None)
     agree([tf.matmul(a, b)], {a: normal(3, 5, 2), b: normal(3, 2, 6)}, rtol=1e-5)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
+@pytest.mark.parametrize(
+    ("x_shape", "window", "strides", "rates"),
+    [((2, 5, 4, 3), (2, 3), (1, 1), (1, 1)), ((1, 7, 9, 2), (3, 2), (2, 1), (1, 3))],
+)
+def test_products_with_windows(
+    agree: Agree,
+    monkeypatch: pytest.MonkeyPatch,
+    x_shape: tuple[int, ...],
+    window: tuple[int, int],
+    strides: tuple[int, int],
+    rates: tuple[int, int],
+    known: bool,
+) -> None:
+    for definition in (FORWARD, FILTERS):
+        monkeypatch.setitem(opdef._REGISTRY, definition.name, definition)
+    x, f = (
+        feed(*(shape if known else [None] * 4)) for shape in (x_shape, (*window, x_shape[3], 5))
+    )
+    attrs = {"strides": strides, "rates": rates}
+    y = x.graph.op("WindowProduct", x, f, **attrs)
+    df = x.graph.op("WindowProductFilters", x, y, window=window, **attrs)
+    feeds = {x: normal(*x_shape), f: normal(*window, x_shape[3], 5)}
+    agree([tf.nn.relu(y), df], feeds, rtol=1e-5)
 
 
 # -- gathers, scatters, failures

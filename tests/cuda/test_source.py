@@ -77,7 +77,7 @@ def dense() -> Kernel:
     )
     stage = Stage((), body, (), (Store(Access(3, Affine(((0, 3), (1, 1)))), 4),))
     product = Contraction(
-        Access(0, Affine(((0, 6),))), 1, Access(1, column), 3, 6, f
+        Access(0, Affine(((0, 6),))), (1,), Access(1, column), (3,), (6,), f
     )  # fmt: skip
     roles = ("in", "in", "in", "out")
     buffers = tuple(Buffer(f"b{n}", f, role) for n, role in enumerate(roles))
