@@ -7,6 +7,8 @@ from graphc.ir.ops import activation as activation
 from graphc.ir.ops import adjoint as adjoint
 from graphc.ir.ops import arithmetic as arithmetic
 from graphc.ir.ops import checks as checks
+from graphc.ir.ops import convolution as convolution
+from graphc.ir.ops import convolving as convolving
 from graphc.ir.ops import core as core
 from graphc.ir.ops import cross_entropy as cross_entropy
 from graphc.ir.ops import derivatives as derivatives
@@ -33,3 +35,4 @@ from graphc.ir.ops import splitting as splitting
 from graphc.ir.ops import strided as strided
 from graphc.ir.ops import strided_adjoint as strided_adjoint
 from graphc.ir.ops import training as training
+from graphc.ir.ops import windows as windows

@@ -1,0 +1,327 @@
+"""Convolutions as kernels see them: inputs padded already, channels last, any number of axes.
+
+`Convolution` and `ConvolutionFilter` are products with windows (`lowering.Product`); the functions
+here bring every other case to these two. The gradient in the input is itself a convolution: with
+position u = h + before of the padded input, dx[u] = sum over o of dy[o] filter[u - o * stride], so
+for u = stride * q + r and k = r + stride * j it is sum over j of dy[q - j] filter[r + stride * j]:
+one convolution of stride 1 over dy, whose columns are the channels of all phases r.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from graphc.ir import dtypes
+from graphc.ir.dims import floordiv, maximum, minimum, product
+from graphc.ir.graph import (
+    Attr,
+    NoGradient,
+    OpDef,
+    Operand,
+    Operation,
+    Sample,
+    Tensor,
+    TypeContext,
+    register,
+)
+from graphc.ir.lowering import Index, Product, along
+from graphc.ir.ops.adjoint import reshape
+from graphc.ir.ops.windows import Span, known_shape, padded, padded_images, part, permuted
+from graphc.ir.types import TensorType
+
+# ------------------------------------------------------------------------- the three convolutions
+
+
+def convolve(x: Tensor, kernel: Tensor, spans: Sequence[Span]) -> Tensor:
+    """y[n, o…, f] = sum over k…, c of x[n, o * stride + k * rate - before…, c] kernel[k…, c, f]."""
+    whole = padded_images(x, spans)
+    outputs = tuple(s.output for s in spans)
+    if all(_is_point(s) for s in spans):
+        return _pointwise(whole, kernel, outputs)
+    result: Tensor = x.graph.op(
+        "Convolution",
+        whole,
+        kernel,
+        strides=tuple(s.stride for s in spans),
+        rates=tuple(s.rate for s in spans),
+        output=outputs,
+    )
+    return result
+
+
+def convolve_filter(x: Tensor, dy: Tensor, spans: Sequence[Span]) -> Tensor:
+    """dfilter[k…, c, f] = sum over n, o… of x[n, o * stride + k * rate - before…, c] times
+    dy[n, o…, f].
+    """
+    whole = padded_images(x, spans)
+    windows = tuple(s.window for s in spans)
+    if all(_is_point(s) for s in spans):
+        left, right = (
+            reshape(t, (product(t.type.dims[:-1]), t.type.dims[-1])) for t in (whole, dy)
+        )
+        matrix = x.graph.op("MatMul", left, right, transpose_a=True)
+        return reshape(matrix, (*windows, *matrix.type.dims))
+    result: Tensor = x.graph.op(
+        "ConvolutionFilter",
+        whole,
+        dy,
+        strides=tuple(s.stride for s in spans),
+        rates=tuple(s.rate for s in spans),
+        window=windows,
+    )
+    return result
+
+
+def convolve_input(dy: Tensor, kernel: Tensor, spans: Sequence[Span]) -> Tensor:
+    """dx[n, h…, c] = sum over o…, k…, f with o * stride + k * rate - before = h of
+    dy[n, o…, f] kernel[k…, c, f].
+    """
+    dy, spans = _without_both(dy, spans)
+    kernel = _by_phases(kernel, spans)
+    plain = [_is_direct(dy, s) for s in spans]
+    reverse = [_reverse(s, direct) for s, direct in zip(spans, plain, strict=True)]
+    wide = convolve(dy, kernel, reverse)
+    return _interleaved(wide, spans, plain)
+
+
+def _is_point(span: Span) -> bool:
+    """Whether windows are single elements, one after the other."""
+    return isinstance(span.window, int) and span.window == 1 and span.stride == 1
+
+
+def _pointwise(x: Tensor, kernel: Tensor, outputs: Sequence[Any]) -> Tensor:
+    """A window of one element: a product of matrices."""
+    dims = (x.type.dims[0], *outputs)
+    x = part(x, [0] * len(x.type.dims), (*dims, x.type.dims[-1]))
+    channels, columns = kernel.type.dims[-2:]
+    rows = reshape(x, (product(dims), channels))
+    y = x.graph.op("MatMul", rows, reshape(kernel, (channels, columns)))
+    return reshape(y, (*dims, columns))
+
+
+# ------------------------------------------------------------------------------ the input's phases
+
+
+def _without_both(dy: Tensor, spans: Sequence[Span]) -> tuple[Tensor, list[Span]]:
+    """Where an axis has both a stride and a rate, put zeros into dy in place of the stride."""
+    changed = []
+    for axis, span in enumerate(spans, 1):
+        if span.stride > 1 and span.rate > 1:
+            dy = _dilated(dy, axis, span.stride)
+            span = replace(span, stride=1, output=dy.type.dims[axis])
+        changed.append(span)
+    return dy, changed
+
+
+def _dilated(x: Tensor, axis: int, step: int) -> Tensor:
+    """`x` with step - 1 zeros behind every element along an axis."""
+    dims = list(x.type.dims)
+    split = [*dims[: axis + 1], 1, *dims[axis + 1 :]]
+    pairs: list[tuple[Any, Any]] = [(0, 0)] * len(split)
+    pairs[axis + 1] = (0, step - 1)
+    dims[axis] = dims[axis] * step
+    return reshape(padded(reshape(x, split), pairs), dims)
+
+
+def _phases(span: Span) -> Any:
+    """How many phases of a window have elements."""
+    return minimum(span.window, span.stride)
+
+
+def _steps(span: Span) -> Any:
+    """How many elements of a window share a phase, at most."""
+    return floordiv(span.window + span.stride - 1, span.stride)
+
+
+def _by_phases(kernel: Tensor, spans: Sequence[Span]) -> Tensor:
+    """[k…, c, f] to [j…, f, (r…, c)], reversed along j: kernel[r + stride * j, c, f]."""
+    axes = len(spans)
+    channels, columns = kernel.type.dims[-2:]
+    steps, phases = [_steps(s) for s in spans], [_phases(s) for s in spans]
+    whole = [j * r for j, r in zip(steps, phases, strict=True)]
+    pairs = [(0, w - s.window) for w, s in zip(whole, spans, strict=True)]
+    kernel = padded(kernel, [*pairs, (0, 0), (0, 0)])
+    interleaved = [size for pair in zip(steps, phases, strict=True) for size in pair]
+    kernel = reshape(kernel, (*interleaved, channels, columns))
+    kernel = kernel.graph.op(
+        "ReverseV2", kernel, kernel.graph.constant(np.arange(0, 2 * axes, 2, dtype=np.int32))
+    )
+    order = [*range(0, 2 * axes, 2), 2 * axes + 1, *range(1, 2 * axes, 2), 2 * axes]
+    return reshape(permuted(kernel, order), (*steps, columns, product(phases) * channels))
+
+
+def _is_direct(dy: Tensor, span: Span) -> bool:
+    """Whether the convolution over dy can begin at the input's first position: then nothing is cut
+    off afterwards. That needs a stride of 1 and no more padding than a window reaches.
+    """
+    environment = dy.graph.environment
+    assert environment is not None, dy
+    return span.stride == 1 and environment.less_equal(span.before, span.reach - 1)
+
+
+def _reverse(span: Span, direct: bool) -> Span:
+    """The windows over dy that give the input's positions (its padded ones unless `direct`)."""
+    steps = _steps(span)
+    skipped = span.before if direct else 0
+    before = (steps - 1) * span.rate - skipped
+    count = (
+        span.size if direct else floordiv(span.size + span.before + span.stride - 1, span.stride)
+    )
+    # position q reads dy up to q + skipped
+    behind = maximum(count + skipped - span.output, 0)
+    return Span(span.output, steps, 1, span.rate, before, behind, count)
+
+
+def _interleaved(wide: Tensor, spans: Sequence[Span], plain: Sequence[bool]) -> Tensor:
+    """[n, q…, (r…, c)] to [n, h…, c]: phases become neighbours, then the padding goes."""
+    axes = len(spans)
+    if all(s.stride == 1 for s in spans):
+        dims = [s.size for s in spans]
+    else:
+        counts, phases = wide.type.dims[1:-1], [_phases(s) for s in spans]
+        channels = floordiv(wide.type.dims[-1], product(phases))
+        wide = reshape(wide, (wide.type.dims[0], *counts, *phases, channels))
+        pairs = [(0, s.stride - r) for s, r in zip(spans, phases, strict=True)]
+        wide = padded(wide, [*[(0, 0)] * (axes + 1), *pairs, (0, 0)])
+        order = [0, *[a for i in range(axes) for a in (1 + i, 1 + axes + i)], 1 + 2 * axes]
+        wide = permuted(wide, order)
+        dims = [q * s.stride for q, s in zip(counts, spans, strict=True)]
+        wide = reshape(wide, (wide.type.dims[0], *dims, channels))
+        dims = [s.size for s in spans]
+    begins = [0 if direct else s.before for s, direct in zip(spans, plain, strict=True)]
+    return part(wide, [0, *begins, 0], [wide.type.dims[0], *dims, wide.type.dims[-1]])
+
+
+# ------------------------------------------------------------------------------------- definitions
+
+
+def windows_of(x: np.ndarray, window: Sequence[int], strides: Sequence[int], rates: Sequence[int],
+               output: Sequence[int]) -> np.ndarray:  # fmt: skip
+    """[n, o…, k…, c]: the windows of an array that is padded already."""
+    axes = len(window)
+    steps = x.strides
+    shape = (x.shape[0], *output, *window, x.shape[-1])
+    moves = [s * step for s, step in zip(strides, steps[1:-1], strict=True)]
+    moves += [r * step for r, step in zip(rates, steps[1:-1], strict=True)]
+    assert all(
+        o == 0 or (o - 1) * s + (k - 1) * r < n
+        for o, s, k, r, n in zip(output, strides, window, rates, x.shape[1 : 1 + axes], strict=True)
+    ), (x.shape, window, strides, rates, output)
+    return np.lib.stride_tricks.as_strided(x, shape, (steps[0], *moves, steps[-1]))
+
+
+def _wide(x: np.ndarray) -> np.ndarray:
+    return x.astype(np.float64) if x.dtype.kind == "f" else x
+
+
+def _convolution_type(c: TypeContext) -> TensorType:
+    rank = len(c.attrs["strides"]) + 2
+    x, kernel = known_shape(c, 0, rank), known_shape(c, 1, rank)
+    c.merge(x[-1], kernel[-2], "channels of the input and of the filter")
+    return TensorType(c.same_dtype(0, 1), (x[0], *c.attrs["output"], kernel[-1]))
+
+
+def _convolution_reference(c: Any, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    attrs, axes = c.attrs, kernel.ndim - 2
+    found = windows_of(_wide(x), kernel.shape[:-2], attrs["strides"], attrs["rates"],
+                       attrs["output"])  # fmt: skip
+    y = np.tensordot(found, _wide(kernel), axes + 1)
+    return np.asarray(y, x.dtype)
+
+
+def _input_index(axes: int, outputs: int, elements: int, attrs: dict[str, Any]) -> list[Index]:
+    """o * stride + k * rate, where o are the axes from `outputs` on, k those from `elements` on."""
+    return [
+        Index(((outputs + i, attrs["strides"][i]), (elements + i, attrs["rates"][i])))
+        for i in range(axes)
+    ]
+
+
+def _convolution_a(op: Operation) -> tuple[Index, ...]:
+    axes = len(op.attrs["strides"])
+    rank = axes + 2
+    return (along(0), *_input_index(axes, 1, rank, op.attrs), along(rank + axes))
+
+
+def _convolution_b(op: Operation) -> tuple[Index, ...]:
+    axes = len(op.attrs["strides"])
+    rank = axes + 2
+    return (*[along(rank + i) for i in range(axes + 1)], along(rank - 1))
+
+
+_MADE = NoGradient("kernels are made of it; the operations it is made for have their own gradients")
+_ATTRS = {"strides": Attr("ints"), "rates": Attr("ints")}
+
+
+def _sample(x: tuple[int, ...], other: tuple[int, ...], **attrs: Any) -> Sample:
+    return Sample((Operand(x), Operand(other)), attrs, differentiable=False, tolerance=4)
+
+
+register(OpDef(
+    name="Convolution",
+    doc="Images with filters slid over them, without padding and channels last: y[n, o…, f] = sum "
+        "over k…, c of x[n, o * stride + k * rate…, c] filter[k…, c, f]; `output` are the sizes o.",
+    inputs=("x", "filter"),
+    attrs={**_ATTRS, "output": Attr("any", doc="sizes of the result's spatial axes")},
+    infer=_convolution_type,
+    reference=_convolution_reference,
+    gradient=_MADE,
+    lowering=Product(lambda op: op.inputs[1].type.dims[:-1], _convolution_a, _convolution_b),
+    dtypes=dtypes.FLOATS,
+    samples=(
+        _sample((2, 6, 3), (3, 3, 4), strides=(1,), rates=(1,), output=(4,)),
+        _sample((2, 7, 6, 2), (3, 2, 2, 5), strides=(2, 1), rates=(1, 2), output=(3, 4)),
+        _sample((1, 3, 4, 3, 2), (2, 2, 2, 2, 3), strides=(1, 2, 1), rates=(1, 1, 1),
+                output=(2, 2, 2)),
+        _sample((0, 4, 2), (2, 2, 3), strides=(1,), rates=(1,), output=(3,)),
+    ),
+))  # fmt: skip
+
+
+def _filter_type(c: TypeContext) -> TensorType:
+    rank = len(c.attrs["strides"]) + 2
+    x, dy = known_shape(c, 0, rank), known_shape(c, 1, rank)
+    c.merge(x[0], dy[0], "batch sizes of the input and of the cotangent")
+    return TensorType(c.same_dtype(0, 1), (*c.attrs["window"], x[-1], dy[-1]))
+
+
+def _filter_reference(c: Any, x: np.ndarray, dy: np.ndarray) -> np.ndarray:
+    attrs, axes = c.attrs, dy.ndim - 2
+    found = windows_of(_wide(x), attrs["window"], attrs["strides"], attrs["rates"], dy.shape[1:-1])
+    over = list(range(axes + 1))
+    return np.asarray(np.tensordot(found, _wide(dy), (over, over)), x.dtype)
+
+
+def _filter_a(op: Operation) -> tuple[Index, ...]:
+    axes = len(op.attrs["strides"])
+    rank = axes + 2
+    return (along(rank), *_input_index(axes, rank + 1, 0, op.attrs), along(axes))
+
+
+def _filter_b(op: Operation) -> tuple[Index, ...]:
+    axes = len(op.attrs["strides"])
+    rank = axes + 2
+    return (*[along(rank + i) for i in range(axes + 1)], along(rank - 1))
+
+
+register(OpDef(
+    name="ConvolutionFilter",
+    doc="The cotangent of Convolution's filter: dfilter[k…, c, f] = sum over n, o… of "
+        "x[n, o * stride + k * rate…, c] dy[n, o…, f]; `window` are the sizes k.",
+    inputs=("x", "dy"),
+    attrs={**_ATTRS, "window": Attr("any", doc="the filter's spatial sizes")},
+    infer=_filter_type,
+    reference=_filter_reference,
+    gradient=_MADE,
+    lowering=Product(lambda op: op.inputs[1].type.dims[:-1], _filter_a, _filter_b),
+    dtypes=dtypes.FLOATS,
+    samples=(
+        _sample((2, 6, 3), (2, 4, 4), strides=(1,), rates=(1,), window=(3,)),
+        _sample((2, 7, 6, 2), (2, 3, 4, 5), strides=(2, 1), rates=(1, 2), window=(3, 2)),
+        _sample((0, 4, 2), (0, 3, 3), strides=(1,), rates=(1,), window=(2,)),
+    ),
+))  # fmt: skip
