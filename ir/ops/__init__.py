@@ -25,6 +25,9 @@ from graphc.ir.ops import movement as movement
 from graphc.ir.ops import nn as nn
 from graphc.ir.ops import one_hot as one_hot
 from graphc.ir.ops import padding as padding
+from graphc.ir.ops import pooling as pooling
+from graphc.ir.ops import pooling_gradients as pooling_gradients
+from graphc.ir.ops import pooling_positions as pooling_positions
 from graphc.ir.ops import random as random
 from graphc.ir.ops import reduction as reduction
 from graphc.ir.ops import scattering as scattering
@@ -35,4 +38,4 @@ from graphc.ir.ops import splitting as splitting
 from graphc.ir.ops import strided as strided
 from graphc.ir.ops import strided_adjoint as strided_adjoint
 from graphc.ir.ops import training as training
-from graphc.ir.ops import windows as windows
+from graphc.ir.ops import window_views as window_views

@@ -14,9 +14,10 @@ import numpy as np
 from graphc.ir import dtypes
 from graphc.ir.dims import UNKNOWN
 from graphc.ir.graph import Attr, OpDef, Operand, Operation, Sample, Tensor, TypeContext, register
-from graphc.ir.ops.convolving import convolve, convolve_filter, convolve_input, windows_of
+from graphc.ir.ops.convolving import convolve, convolve_filter, convolve_input
 from graphc.ir.ops.pointwise import wanted
 from graphc.ir.ops.positions import index_operand, non_negative_sizes
+from graphc.ir.ops.window_arrays import windows_of
 from graphc.ir.ops.windows import (
     Geometry,
     Span,

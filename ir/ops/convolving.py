@@ -30,6 +30,7 @@ from graphc.ir.graph import (
 )
 from graphc.ir.lowering import Index, Product, along
 from graphc.ir.ops.adjoint import reshape
+from graphc.ir.ops.window_arrays import windows_of
 from graphc.ir.ops.windows import Span, known_shape, padded, padded_images, part, permuted
 from graphc.ir.types import TensorType
 
@@ -197,21 +198,6 @@ def _interleaved(wide: Tensor, spans: Sequence[Span], plain: Sequence[bool]) -> 
 
 
 # ------------------------------------------------------------------------------------- definitions
-
-
-def windows_of(x: np.ndarray, window: Sequence[int], strides: Sequence[int], rates: Sequence[int],
-               output: Sequence[int]) -> np.ndarray:  # fmt: skip
-    """[n, o…, k…, c]: the windows of an array that is padded already."""
-    axes = len(window)
-    steps = x.strides
-    shape = (x.shape[0], *output, *window, x.shape[-1])
-    moves = [s * step for s, step in zip(strides, steps[1:-1], strict=True)]
-    moves += [r * step for r, step in zip(rates, steps[1:-1], strict=True)]
-    assert all(
-        o == 0 or (o - 1) * s + (k - 1) * r < n
-        for o, s, k, r, n in zip(output, strides, window, rates, x.shape[1 : 1 + axes], strict=True)
-    ), (x.shape, window, strides, rates, output)
-    return np.lib.stride_tricks.as_strided(x, shape, (steps[0], *moves, steps[-1]))
 
 
 def _wide(x: np.ndarray) -> np.ndarray:
