@@ -229,5 +229,6 @@ def wanted_dtype(type: str, index: int, value: Any, like: DType | None, count: i
 INDEX_INPUTS = frozenset({
     "indices", "axis", "axes", "dims", "shape", "begin", "end", "strides", "size", "multiples",
     "paddings", "perm", "split_dim", "reduction_indices", "concat_dim", "depth", "num_samples",
-    "labels", "condition", "start", "limit", "delta", "seed",
+    "labels", "condition", "start", "limit", "delta", "seed", "input_sizes", "filter_sizes",
+    "orig_input_shape", "block_shape", "crops",
 })  # fmt: skip

@@ -1,5 +1,19 @@
 """`tf.nn`, as TF1 spells it."""
 
+from graphc.ops.conv_ops import atrous_conv2d as atrous_conv2d
+from graphc.ops.conv_ops import atrous_conv2d_transpose as atrous_conv2d_transpose
+from graphc.ops.conv_ops import conv1d as conv1d
+from graphc.ops.conv_ops import conv1d_transpose as conv1d_transpose
+from graphc.ops.conv_ops import conv2d as conv2d
+from graphc.ops.conv_ops import conv2d_backprop_filter as conv2d_backprop_filter
+from graphc.ops.conv_ops import conv2d_backprop_input as conv2d_backprop_input
+from graphc.ops.conv_ops import conv2d_transpose as conv2d_transpose
+from graphc.ops.conv_ops import conv3d as conv3d
+from graphc.ops.conv_ops import conv3d_backprop_filter as conv3d_backprop_filter
+from graphc.ops.conv_ops import conv3d_backprop_filter_v2 as conv3d_backprop_filter_v2
+from graphc.ops.conv_ops import conv3d_transpose as conv3d_transpose
+from graphc.ops.conv_ops import conv_transpose as conv_transpose
+from graphc.ops.conv_ops import convolution as convolution
 from graphc.ops.nn_impl import (
     batch_norm_with_global_normalization as batch_norm_with_global_normalization,
 )
@@ -46,3 +60,13 @@ from graphc.ops.nn_ops import (
 from graphc.ops.nn_ops import swish as swish
 from graphc.ops.nn_ops import tanh as tanh
 from graphc.ops.nn_ops import xw_plus_b as xw_plus_b
+from graphc.ops.pool_ops import avg_pool as avg_pool
+from graphc.ops.pool_ops import avg_pool1d as avg_pool1d
+from graphc.ops.pool_ops import avg_pool2d as avg_pool2d
+from graphc.ops.pool_ops import avg_pool3d as avg_pool3d
+from graphc.ops.pool_ops import max_pool as max_pool
+from graphc.ops.pool_ops import max_pool1d as max_pool1d
+from graphc.ops.pool_ops import max_pool2d as max_pool2d
+from graphc.ops.pool_ops import max_pool3d as max_pool3d
+from graphc.ops.pool_ops import max_pool_with_argmax as max_pool_with_argmax
+from graphc.ops.pool_ops import pool as pool

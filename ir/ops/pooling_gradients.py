@@ -50,13 +50,13 @@ from graphc.ir.types import TensorType
 
 
 def _backward(spans: Sequence[Span]) -> list[Span]:
-    """Along each axis the steps j over outputs q - j, for all q that the input reaches."""
+    """Along each axis the outputs q - j, for all q that the input reaches; the last step first."""
     found = []
     for span in spans:
         steps = -(-span.window // span.stride)
         count = floordiv(span.size + span.before + span.stride - 1, span.stride)
-        outside = maximum(count - span.output, 0) + steps - 1
-        found.append(Span(span.output, steps, 1, -1, 0, outside, count))
+        behind = maximum(count - span.output, 0)
+        found.append(Span(span.output, steps, 1, 1, steps - 1, behind, count))
     return found
 
 
@@ -89,11 +89,8 @@ def _elements(spans: Sequence[Span]) -> list[np.ndarray]:
     for axis, (span, step) in enumerate(zip(spans, _backward(spans), strict=True)):
         shape = [1] * (3 * axes + 1)
         shape[2 * axis + 1], shape[2 * axes + axis] = span.stride, step.window
-        found.append(
-            np.add.outer(np.arange(span.stride), np.arange(step.window) * span.stride).reshape(
-                shape
-            )
-        )
+        first = np.arange(step.window)[::-1] * span.stride
+        found.append(np.add.outer(np.arange(span.stride), first).reshape(shape))
     return found
 
 

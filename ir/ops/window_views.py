@@ -19,24 +19,38 @@ from graphc.ir.graph import (
     TypeContext,
     register,
 )
-from graphc.ir.lowering import Elementwise, Index, Region, View, along
-from graphc.ir.ops.windows import Span, known_shape
+from graphc.ir.lowering import Elementwise, Index, View, along
+from graphc.ir.ops.positions import dim_values
+from graphc.ir.ops.window_arrays import windows_of
+from graphc.ir.ops.windows import Span, known_shape, padded
 from graphc.ir.types import TensorType
 
 
 def windows(x: Tensor, spans: Sequence[Span], fill: float = 0) -> Tensor:
-    """[batch, *outputs, *windows, channels]: a view of the windows of x, padded with `fill`."""
+    """[batch, *outputs, *windows, channels]: a view of the windows of x, padded with `fill`.
+
+    Padding is a copy of its own: loads without predicates are worth it ([64, 28, 28, 32], windows
+    3x3: 3.5 ms with predicates, 0.9 ms so).
+    """
+    whole = _padded(x, [(0, 0), *((s.before, s.behind) for s in spans), (0, 0)], fill)
     result: Tensor = x.graph.op(
         "Windows",
-        x,
+        whole,
         window=tuple(s.window for s in spans),
         strides=tuple(s.stride for s in spans),
         rates=tuple(s.rate for s in spans),
-        before=tuple(s.before for s in spans),
         output=tuple(s.output for s in spans),
-        inside=not any(s.is_padded for s in spans),
-        fill=fill,
     )
+    return result
+
+
+def _padded(x: Tensor, pairs: Sequence[tuple[Any, Any]], fill: float) -> Tensor:
+    """`x` with a border of `fill`."""
+    if fill == 0 or all(isinstance(p, int) and p == 0 for pair in pairs for p in pair):
+        return padded(x, pairs)
+    flat = [p for pair in pairs for p in pair]
+    paddings = dim_values(x.graph, flat, (len(pairs), 2))
+    result: Tensor = x.graph.op("PadWith", x, paddings, value=fill)
     return result
 
 
@@ -59,53 +73,17 @@ def _windows_type(c: TypeContext) -> TensorType:
     return c.inputs[0].with_shape((shape[0], *c.attrs["output"], *c.attrs["window"], shape[-1]))
 
 
-def _window_indices(op: Operation) -> list[Index]:
-    """The position along each spatial axis, over the axes of the result."""
-    attrs = op.attrs
-    axes = len(attrs["window"])
-    return [
-        Index(((1 + i, stride), (1 + axes + i, rate)), -before)
-        for i, (stride, rate, before) in enumerate(
-            zip(attrs["strides"], attrs["rates"], attrs["before"], strict=True)
-        )
-    ]
-
-
 def _windows_index(op: Operation) -> tuple[Index, ...]:
-    last = len(op.outputs[0].type.dims) - 1
-    return (along(0), *_window_indices(op), along(last))
-
-
-def _windows_regions(op: Operation) -> tuple[Region, ...]:
-    if op.attrs["inside"]:
-        return ()
-    sizes = op.inputs[0].type.dims[1:-1]
-    return tuple(Region(index, 0, n) for index, n in zip(_window_indices(op), sizes, strict=True))
+    strides, rates = op.attrs["strides"], op.attrs["rates"]
+    axes = len(strides)
+    inner = [Index(((1 + i, strides[i]), (1 + axes + i, rates[i]))) for i in range(axes)]
+    return (along(0), *inner, along(1 + 2 * axes))
 
 
 def _windows_reference(c: Any, x: np.ndarray) -> np.ndarray:
     attrs = c.attrs
-    result = np.empty(c.types[0].dims, x.dtype)
-    result[...] = attrs["fill"]
-    axes = len(attrs["window"])
-    reads, places = [], []
-    for i, n in enumerate(x.shape[1:-1]):
-        shape = [1] * (2 * axes)
-        outputs, elements = np.arange(attrs["output"][i]), np.arange(attrs["window"][i])
-        shape[i], shape[axes + i] = len(outputs), len(elements)
-        rows = outputs[:, None] * attrs["strides"][i] + elements * attrs["rates"][i]
-        rows = (rows - attrs["before"][i]).reshape(shape)
-        reads.append(rows)
-        places.append((rows >= 0) & (rows < n))
-    inside = np.ones((1,) * (2 * axes), bool)
-    for place in places:
-        inside = inside & place
-    assert not attrs["inside"] or inside.all(), c.op
-    clipped = [np.clip(r, 0, max(n - 1, 0)) for r, n in zip(reads, x.shape[1:-1], strict=True)]
-    if x.size:
-        found = x[(slice(None), *clipped)]
-        np.copyto(result, found, where=np.broadcast_to(inside[None, ..., None], result.shape))
-    return result
+    found = windows_of(x, attrs["window"], attrs["strides"], attrs["rates"], attrs["output"])
+    return found.copy()
 
 
 _MADE = NoGradient("kernels are made of it; the operations it is made for have their own gradients")
@@ -117,32 +95,24 @@ def _sample(shape: tuple[int, ...], **attrs: Any) -> Sample:
 
 register(OpDef(
     name="Windows",
-    doc="The windows of images: y[n, o…, k…, c] = x[n, o * stride + k * rate - before…, c], and "
-        "`fill` outside of x. `inside` says that nothing lies outside.",
+    doc="The windows of images that are padded already: y[n, o…, k…, c] = "
+        "x[n, o * stride + k * rate…, c].",
     inputs=("x",),
     attrs={
         "window": Attr("any", doc="sizes of a window"),
         "strides": Attr("ints"),
         "rates": Attr("ints"),
-        "before": Attr("any", doc="sizes of the padding before x"),
         "output": Attr("any", doc="how many windows there are"),
-        "inside": Attr("bool"),
-        "fill": Attr("float", 0.0),
     },
     infer=_windows_type,
     reference=_windows_reference,
     gradient=_MADE,
-    lowering=View(_windows_index, _windows_regions, lambda op: op.attrs["fill"]),
+    lowering=View(_windows_index),
     dtypes=dtypes.NUMERIC,
     samples=(
-        _sample((2, 5, 3), window=(2,), strides=(2,), rates=(1,), before=(0,), output=(2,),
-                inside=True),
-        _sample((1, 4, 5, 2), window=(3, 2), strides=(1, 2), rates=(1, 2), before=(1, 1),
-                output=(4, 3), inside=False, fill=-7.0),
-        _sample((2, 3, 1), window=(2,), strides=(1,), rates=(-1,), before=(0,), output=(4,),
-                inside=False),
-        _sample((0, 4, 2), window=(2,), strides=(1,), rates=(1,), before=(0,), output=(3,),
-                inside=True),
+        _sample((2, 5, 3), window=(2,), strides=(2,), rates=(1,), output=(2,)),
+        _sample((1, 4, 6, 2), window=(3, 2), strides=(1, 2), rates=(1, 2), output=(2, 2)),
+        _sample((0, 4, 2), window=(2,), strides=(1,), rates=(1,), output=(3,)),
     ),
 ))  # fmt: skip
 
