@@ -11,6 +11,7 @@ from graphc.ir.ops import convolution as convolution
 from graphc.ir.ops import convolving as convolving
 from graphc.ir.ops import core as core
 from graphc.ir.ops import cross_entropy as cross_entropy
+from graphc.ir.ops import depthwise as depthwise
 from graphc.ir.ops import derivatives as derivatives
 from graphc.ir.ops import diagonal as diagonal
 from graphc.ir.ops import division as division

@@ -1,22 +1,18 @@
 """Convolutions as kernels see them: inputs padded already, channels last, any number of axes.
 
 `Convolution` and `ConvolutionFilter` are products with windows (`lowering.Product`); the functions
-here bring every other case to these two. The gradient in the input is itself a convolution: with
-position u = h + before of the padded input, dx[u] = sum over o of dy[o] filter[u - o * stride], so
-for u = stride * q + r and k = r + stride * j it is sum over j of dy[q - j] filter[r + stride * j]:
-one convolution of stride 1 over dy, whose columns are the channels of all phases r.
+here bring every other case to these two.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from graphc.ir import dtypes
-from graphc.ir.dims import floordiv, maximum, minimum, product
+from graphc.ir.dims import product
 from graphc.ir.graph import (
     Attr,
     NoGradient,
@@ -30,8 +26,9 @@ from graphc.ir.graph import (
 )
 from graphc.ir.lowering import Index, Product, along
 from graphc.ir.ops.adjoint import reshape
+from graphc.ir.ops.phases import by_phases, interleaved, over_input, without_both
 from graphc.ir.ops.window_arrays import windows_of
-from graphc.ir.ops.windows import Span, known_shape, padded, padded_images, part, permuted
+from graphc.ir.ops.windows import Span, known_shape, padded_images, part, permuted
 from graphc.ir.types import TensorType
 
 # ------------------------------------------------------------------------- the three convolutions
@@ -81,12 +78,17 @@ def convolve_input(dy: Tensor, kernel: Tensor, spans: Sequence[Span]) -> Tensor:
     """dx[n, h…, c] = sum over o…, k…, f with o * stride + k * rate - before = h of
     dy[n, o…, f] kernel[k…, c, f].
     """
-    dy, spans = _without_both(dy, spans)
-    kernel = _by_phases(kernel, spans)
-    plain = [_is_direct(dy, s) for s in spans]
-    reverse = [_reverse(s, direct) for s, direct in zip(spans, plain, strict=True)]
+    axes = len(spans)
+    dy, spans = without_both(dy, spans)
+    reverse, direct = over_input(dy, spans)
+    kernel = by_phases(kernel, spans)  # [j…, r…, c, f]
+    channels = kernel.type.dims[-2]
+    phases = kernel.type.dims[axes : 2 * axes]
+    kernel = permuted(kernel, (*range(axes), 2 * axes + 1, *range(axes, 2 * axes + 1)))
+    kernel = reshape(kernel, (*kernel.type.dims[: axes + 1], product(phases) * channels))
     wide = convolve(dy, kernel, reverse)
-    return _interleaved(wide, spans, plain)
+    wide = reshape(wide, (*wide.type.dims[:-1], *phases, channels))
+    return interleaved(wide, spans, direct)
 
 
 def _is_point(span: Span) -> bool:
@@ -102,99 +104,6 @@ def _pointwise(x: Tensor, kernel: Tensor, outputs: Sequence[Any]) -> Tensor:
     rows = reshape(x, (product(dims), channels))
     y = x.graph.op("MatMul", rows, reshape(kernel, (channels, columns)))
     return reshape(y, (*dims, columns))
-
-
-# ------------------------------------------------------------------------------ the input's phases
-
-
-def _without_both(dy: Tensor, spans: Sequence[Span]) -> tuple[Tensor, list[Span]]:
-    """Where an axis has both a stride and a rate, put zeros into dy in place of the stride."""
-    changed = []
-    for axis, span in enumerate(spans, 1):
-        if span.stride > 1 and span.rate > 1:
-            dy = _dilated(dy, axis, span.stride)
-            span = replace(span, stride=1, output=dy.type.dims[axis])
-        changed.append(span)
-    return dy, changed
-
-
-def _dilated(x: Tensor, axis: int, step: int) -> Tensor:
-    """`x` with step - 1 zeros behind every element along an axis."""
-    dims = list(x.type.dims)
-    split = [*dims[: axis + 1], 1, *dims[axis + 1 :]]
-    pairs: list[tuple[Any, Any]] = [(0, 0)] * len(split)
-    pairs[axis + 1] = (0, step - 1)
-    dims[axis] = dims[axis] * step
-    return reshape(padded(reshape(x, split), pairs), dims)
-
-
-def _phases(span: Span) -> Any:
-    """How many phases of a window have elements."""
-    return minimum(span.window, span.stride)
-
-
-def _steps(span: Span) -> Any:
-    """How many elements of a window share a phase, at most."""
-    return floordiv(span.window + span.stride - 1, span.stride)
-
-
-def _by_phases(kernel: Tensor, spans: Sequence[Span]) -> Tensor:
-    """[k…, c, f] to [j…, f, (r…, c)], reversed along j: kernel[r + stride * j, c, f]."""
-    axes = len(spans)
-    channels, columns = kernel.type.dims[-2:]
-    steps, phases = [_steps(s) for s in spans], [_phases(s) for s in spans]
-    whole = [j * r for j, r in zip(steps, phases, strict=True)]
-    pairs = [(0, w - s.window) for w, s in zip(whole, spans, strict=True)]
-    kernel = padded(kernel, [*pairs, (0, 0), (0, 0)])
-    interleaved = [size for pair in zip(steps, phases, strict=True) for size in pair]
-    kernel = reshape(kernel, (*interleaved, channels, columns))
-    kernel = kernel.graph.op(
-        "ReverseV2", kernel, kernel.graph.constant(np.arange(0, 2 * axes, 2, dtype=np.int32))
-    )
-    order = [*range(0, 2 * axes, 2), 2 * axes + 1, *range(1, 2 * axes, 2), 2 * axes]
-    return reshape(permuted(kernel, order), (*steps, columns, product(phases) * channels))
-
-
-def _is_direct(dy: Tensor, span: Span) -> bool:
-    """Whether the convolution over dy can begin at the input's first position: then nothing is cut
-    off afterwards. That needs a stride of 1 and no more padding than a window reaches.
-    """
-    environment = dy.graph.environment
-    assert environment is not None, dy
-    return span.stride == 1 and environment.less_equal(span.before, span.reach - 1)
-
-
-def _reverse(span: Span, direct: bool) -> Span:
-    """The windows over dy that give the input's positions (its padded ones unless `direct`)."""
-    steps = _steps(span)
-    skipped = span.before if direct else 0
-    before = (steps - 1) * span.rate - skipped
-    count = (
-        span.size if direct else floordiv(span.size + span.before + span.stride - 1, span.stride)
-    )
-    # position q reads dy up to q + skipped
-    behind = maximum(count + skipped - span.output, 0)
-    return Span(span.output, steps, 1, span.rate, before, behind, count)
-
-
-def _interleaved(wide: Tensor, spans: Sequence[Span], plain: Sequence[bool]) -> Tensor:
-    """[n, q…, (r…, c)] to [n, h…, c]: phases become neighbours, then the padding goes."""
-    axes = len(spans)
-    if all(s.stride == 1 for s in spans):
-        dims = [s.size for s in spans]
-    else:
-        counts, phases = wide.type.dims[1:-1], [_phases(s) for s in spans]
-        channels = floordiv(wide.type.dims[-1], product(phases))
-        wide = reshape(wide, (wide.type.dims[0], *counts, *phases, channels))
-        pairs = [(0, s.stride - r) for s, r in zip(spans, phases, strict=True)]
-        wide = padded(wide, [*[(0, 0)] * (axes + 1), *pairs, (0, 0)])
-        order = [0, *[a for i in range(axes) for a in (1 + i, 1 + axes + i)], 1 + 2 * axes]
-        wide = permuted(wide, order)
-        dims = [q * s.stride for q, s in zip(counts, spans, strict=True)]
-        wide = reshape(wide, (wide.type.dims[0], *dims, channels))
-        dims = [s.size for s in spans]
-    begins = [0 if direct else s.before for s, direct in zip(spans, plain, strict=True)]
-    return part(wide, [0, *begins, 0], [wide.type.dims[0], *dims, wide.type.dims[-1]])
 
 
 # ------------------------------------------------------------------------------------- definitions

@@ -33,7 +33,7 @@ from graphc.ir.ops.pooling import (
     row_dtypes,
 )
 from graphc.ir.ops.positions import index_operand, non_negative_sizes
-from graphc.ir.ops.window_arrays import array_counts, array_windows, last, program
+from graphc.ir.ops.window_arrays import array_counts, array_windows, last, program, scattered
 from graphc.ir.ops.window_views import windows
 from graphc.ir.ops.windows import (
     FORMATS,
@@ -177,19 +177,6 @@ def _first_greatest(x: np.ndarray, y: np.ndarray, spans: Sequence[Span]) -> np.n
     return np.moveaxis(first.reshape(shape), 1 + axes, -1)
 
 
-def scattered(shares: np.ndarray, spans: Sequence[Span]) -> np.ndarray:
-    """[n, o…, k…, c] added up where the windows were read: [n, h…, c]."""
-    axes = len(spans)
-    sizes = [s.size + s.before + s.behind for s in spans]
-    whole = np.zeros((shares.shape[0], *sizes, shares.shape[-1]), np.float64)
-    for place in np.ndindex(*(s.window for s in spans)):
-        rows = [
-            slice(k, k + s.output * s.stride, s.stride) for k, s in zip(place, spans, strict=True)
-        ]
-        whole[(slice(None), *rows)] += shares[(slice(None),) * (1 + axes) + place]
-    return whole[(slice(None), *(slice(s.before, s.before + s.size) for s in spans))]
-
-
 def _max_grad_reference(axes: int) -> Callable[..., np.ndarray]:
     def reference(c: Any, x: np.ndarray, y: np.ndarray, dy: np.ndarray) -> np.ndarray:
         geometry, spans = pool_spans(c, axes, x.shape)
@@ -246,7 +233,8 @@ def _max_samples(axes: int, second: bool) -> tuple[Sample, ...]:
     samples = []
     for number, (x, y, attrs) in enumerate(ROWS[axes]):
         given = apart(x)
-        if number in (1, 2):  # with equal elements
+        # with equal elements; over three axes TensorFlow hands the cotangent to all of them
+        if axes == 2 and number in (1, 2):
             given = Operand(x, value=np.floor(given.value) // 3)
         greatest = Operand(y, value=_greatest(given.value, axes, attrs))
         samples.append(

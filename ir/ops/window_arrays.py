@@ -51,3 +51,17 @@ def array_counts(spans: Sequence[Span]) -> np.ndarray:
     """[o…, 1]: how many elements of each window are inside the input."""
     ones = np.ones((1, *(s.size for s in spans), 1))
     return np.asarray(array_windows(ones, spans, 0).sum(window_axes(spans))[0])
+
+
+def scattered(shares: np.ndarray, spans: Sequence[Span]) -> np.ndarray:
+    """[n, o…, k…, c] added up where the windows were read: [n, h…, c]."""
+    axes = len(spans)
+    sizes = [s.size + s.before + s.behind for s in spans]
+    whole = np.zeros((shares.shape[0], *sizes, shares.shape[-1]), np.float64)
+    for place in np.ndindex(*(s.window for s in spans)):
+        rows = [
+            slice(k * s.rate, k * s.rate + s.output * s.stride, s.stride)
+            for k, s in zip(place, spans, strict=True)
+        ]
+        whole[(slice(None), *rows)] += shares[(slice(None),) * (1 + axes) + place]
+    return whole[(slice(None), *(slice(s.before, s.before + s.size) for s in spans))]

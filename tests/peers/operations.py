@@ -122,7 +122,11 @@ class Theirs:
         errors = self.tf.errors
         try:
             return [np.asarray(found) for found in self.session.run(list(fetches), self.feeds)]
-        except (errors.InvalidArgumentError, errors.NotFoundError) as error:
+        except (
+            errors.InvalidArgumentError,
+            errors.NotFoundError,
+            errors.UnimplementedError,
+        ) as error:
             raise RefusedError(str(error)) from error
 
     def gradients(self, ys: list[Any], xs: list[Any], dys: list[Any]) -> list[Any]:
@@ -171,7 +175,8 @@ def defaults_of(found: Any) -> dict[str, Any]:
     for attr in found.attr:
         if attr.HasField("default_value") and attr.name not in given:
             kind = attr.default_value.WhichOneof("value")
-            defaults[attr.name] = [] if kind == "list" else getattr(attr.default_value, kind)
+            value = getattr(attr.default_value, kind)
+            defaults[attr.name] = list(value.i) if kind == "list" else value
     return defaults
 
 

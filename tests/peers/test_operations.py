@@ -22,11 +22,12 @@ pytestmark = pytest.mark.peers("tensorflow")
 
 # What graphc is made of beside TensorFlow's operations.
 OWN = frozenset({
-    "ArgMaxInt64", "ArgMinInt64", "BroadcastToShapeOf", "ChooseDiagonal", "DimValues",
-    "DropNegative", "ExpandReduced", "GatherGrad", "GroupReduced", "LinSpaceOf", "LogicalXor",
-    "MatrixDiagLike", "OneHotAlong", "PadWith", "RandomGumbel", "RandomPermutation", "ReducedSize",
-    "ReshapeToShapeOf", "Sequence", "SumToShapeOf", "TensorScatterDiv", "TensorScatterMul",
-    "TrueDiv", "Trunc", "UngroupReduced", "ZeroWhereNegative",
+    "ArgMaxInt64", "ArgMinInt64", "BroadcastToShapeOf", "ChooseDiagonal", "Convolution",
+    "ConvolutionFilter", "DimValues", "DropNegative", "ExpandReduced", "GatherGrad", "GroupReduced",
+    "LinSpaceOf", "LogicalXor", "MatrixDiagLike", "OneHotAlong", "PadWith", "RandomGumbel",
+    "RandomPermutation", "ReducedSize", "ReshapeToShapeOf", "Sequence", "SumToShapeOf",
+    "TensorScatterDiv", "TensorScatterMul", "TrueDiv", "Trunc", "UngroupReduced", "WindowCounts",
+    "Windows", "ZeroWhereNegative",
 })  # fmt: skip
 
 
