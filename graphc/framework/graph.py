@@ -43,6 +43,7 @@ class Graph(ir.Graph):
         self.variables: dict[str, Any] = {}  # Variable by the name of its operation
         self.scopes = threading.local()  # the variable scope of each thread
         self.shared_variables: dict[str, Any] = {}  # what get_variable made, by name
+        self.object_names: dict[str, int] = {}  # how often each name of a layer was asked for
         self.lazy_values: list[Tensor] = []  # made by Variable.initialized_value
         self._not_feedable: set[Tensor] = set()
         self._not_fetchable: set[Any] = set()

@@ -1,0 +1,3 @@
+"""`tf.contrib`: the part of it that many TF1 programs used."""
+
+from graphc.contrib import layers as layers

@@ -1,0 +1,1 @@
+"""`tf.layers`, `tf.losses`, `tf.metrics` and `tf.contrib.layers`."""
