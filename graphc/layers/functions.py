@@ -5,12 +5,14 @@ Their `name` is the variable scope itself, so `reuse` can share what another cal
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from graphc.framework.conversion import convert_to_tensor
 from graphc.ir.graph import Tensor
 from graphc.layers.core import Dense, Dropout, Flatten
-from graphc.ops.init_ops import Zeros
+from graphc.layers.normalization import BatchNormalization
+from graphc.ops.init_ops import Ones, Zeros
 
 
 def dense(
@@ -77,3 +79,49 @@ def dropout(
 def flatten(inputs: Any, name: str | None = None, data_format: str = "channels_last") -> Tensor:
     """[batch, …] -> [batch, product of the rest]; "channels_first" moves channels behind first."""
     return Flatten(data_format, name=name)(inputs)
+
+
+def batch_normalization(
+    inputs: Any,
+    axis: int | Sequence[int] = -1,
+    momentum: Any = 0.99,
+    epsilon: float = 1e-3,
+    center: bool = True,
+    scale: bool = True,
+    beta_initializer: Any = Zeros,
+    gamma_initializer: Any = Ones,
+    moving_mean_initializer: Any = Zeros,
+    moving_variance_initializer: Any = Ones,
+    beta_regularizer: Any = None,
+    gamma_regularizer: Any = None,
+    beta_constraint: Any = None,
+    gamma_constraint: Any = None,
+    training: Any = False,
+    trainable: bool = True,
+    name: str | None = None,
+    reuse: Any = None,
+    renorm: bool = False,
+    renorm_clipping: Any = None,
+    renorm_momentum: float = 0.99,
+    fused: bool | None = None,
+    virtual_batch_size: int | None = None,
+    adjustment: Any = None,
+) -> Tensor:
+    """(inputs - mean) / sqrt(variance + epsilon) * gamma + beta along `axis`.
+
+    While `training`, a bool or a bool scalar tensor, mean and variance are those of the batch; else
+    they are moving averages, which operations in UPDATE_OPS move. Run these with the training step:
+
+        with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
+            step = optimizer.minimize(loss)
+
+    Further arguments are those of `tf.layers.BatchNormalization` and `tf.layers.dense`.
+    """
+    x = convert_to_tensor(inputs, name="inputs")
+    layer = BatchNormalization(
+        axis, momentum, epsilon, center, scale, beta_initializer, gamma_initializer,
+        moving_mean_initializer, moving_variance_initializer, beta_regularizer, gamma_regularizer,
+        beta_constraint, gamma_constraint, renorm, renorm_clipping, renorm_momentum, fused,
+        trainable, virtual_batch_size, adjustment, name, dtype=x.dtype, _scope=name, _reuse=reuse,
+    )  # fmt: skip
+    return layer(x, training=training)

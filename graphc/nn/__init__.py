@@ -14,6 +14,7 @@ from graphc.ops.conv_ops import conv3d_backprop_filter_v2 as conv3d_backprop_fil
 from graphc.ops.conv_ops import conv3d_transpose as conv3d_transpose
 from graphc.ops.conv_ops import conv_transpose as conv_transpose
 from graphc.ops.conv_ops import convolution as convolution
+from graphc.ops.batch_norm_ops import fused_batch_norm as fused_batch_norm
 from graphc.ops.nn_impl import (
     batch_norm_with_global_normalization as batch_norm_with_global_normalization,
 )

@@ -6,6 +6,7 @@ Importing this registers them all.
 from graphc.ir.ops import activation as activation
 from graphc.ir.ops import adjoint as adjoint
 from graphc.ir.ops import arithmetic as arithmetic
+from graphc.ir.ops import batch_norm as batch_norm
 from graphc.ir.ops import checks as checks
 from graphc.ir.ops import convolution as convolution
 from graphc.ir.ops import convolving as convolving

@@ -184,3 +184,14 @@ def test_an_axis_computed_in_mid_run_is_refused() -> None:
         pytest.raises(tf.errors.InvalidArgumentError, match="must be known before it"),
     ):
         session.run(y, {x: np.ones((2, 3))})
+
+
+def test_a_default_says_nothing_of_what_is_fed() -> None:
+    graph = tf.Graph()
+    with graph.as_default():
+        count = tf.placeholder_with_default(3, [])
+        zeros = tf.zeros([count])
+        assert zeros.shape.as_list() == [None] and tf.get_static_value(count) is None
+        with tf.Session() as session:
+            assert session.run(zeros).shape == (3,)
+            assert session.run(zeros, {count: 5}).shape == (5,)
