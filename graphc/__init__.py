@@ -14,6 +14,7 @@ from typing import Any as _Any
 from graphc import compat as compat
 from graphc import contrib as contrib
 from graphc import layers as layers
+from graphc import losses as losses
 from graphc import nn as nn
 from graphc import train as train
 from graphc.framework import app as app
