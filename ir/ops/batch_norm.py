@@ -45,7 +45,7 @@ def _infer(c: TypeContext) -> list[TensorType]:
     whole[_channel_axis(c)] = channels
     outputs = [TensorType(dtype, tuple(whole))] + [TensorType(dtype, (channels,))] * 4
     if len(c.definition.outputs) == 6:
-        outputs.append(TensorType(dtype, (0,)))
+        outputs.append(TensorType(dtype, ()))
     return outputs
 
 
@@ -92,12 +92,13 @@ def _decompose(op: Operation) -> tuple[Any, ...]:
     x, scale, offset, mean, variance = op.inputs
     rest: list[Any] = []
     if len(op.outputs) == 6:
-        rest.append(op.graph.op("ZerosLike", op.graph.constant(np.zeros(0, x.dtype.numpy))))
+        rest.append(op.graph.constant(0, x.dtype))
     if not op.attrs["is_training"]:
         factor = scale * _inverse_deviation(op, variance)
         shift = offset - mean * factor
         y = x * _spread(op, factor) + _spread(op, shift)
-        return y, mean, variance, mean, variance, *rest
+        nothing = op.graph.op("ZerosLike", mean)
+        return y, mean, variance, nothing, nothing, *rest
     mean = _fold(op, "Mean", x)
     centred = x - _spread(op, mean)
     variance = _fold(op, "Mean", centred * centred)
@@ -112,15 +113,15 @@ def _reference(
     channel = _channel_axis(c)
     images = np.moveaxis(x, channel, 3)
     mean, variance = given
-    unbiased = variance
+    unbiased, saved = variance, (np.zeros_like(mean), np.zeros_like(mean))
     if c.attrs["is_training"]:
-        mean, variance = images.mean((0, 1, 2)), images.var((0, 1, 2))
+        mean, variance = saved = images.mean((0, 1, 2)), images.var((0, 1, 2))
         count = x.size // max(len(scale), 1)
         unbiased = variance * x.dtype.type(count / max(count - 1, 1))
     y = (images - mean) / np.sqrt(variance + x.dtype.type(c.attrs["epsilon"])) * scale + offset
     y = np.ascontiguousarray(np.moveaxis(y, 3, channel)).astype(x.dtype)
-    rest = (np.zeros(0, x.dtype),) if len(c.op.outputs) == 6 else ()
-    return y, mean, unbiased, mean, variance, *rest
+    rest = (np.zeros((), x.dtype),) if len(c.op.outputs) == 6 else ()
+    return y, mean, unbiased, *saved, *rest
 
 
 # --------------------------------------------------------------------------------------- backward
@@ -184,9 +185,8 @@ def _fixed(op: Operation, dy: Any, dstatistics: Any) -> list[Any]:
             -(total * scale * inverse),
             dscale * scale * inverse * inverse * half,
         ]
-    for output, given in enumerate(dstatistics[:4]):
+    for place, given in enumerate(dstatistics[:2], 3):
         if given is not None:
-            place = 3 + output % 2
             found[place] = given if found[place] is None else found[place] + given
     return found
 
@@ -215,7 +215,8 @@ for _name, _more in (("", ()), ("V2", ()), ("V3", ("reserve_space_3",))):
         name=f"FusedBatchNorm{_name}",
         doc="y = (x - mean) / sqrt(variance + epsilon) * scale + offset over the channels of "
         "images. With is_training mean and variance are those of x, given out with the unbiased "
-        "variance, n / (n - 1) of the other, in batch_variance; else they are the operands.",
+        "variance, n / (n - 1) of the other, in batch_variance; else they are the operands, and the "
+        "reserved spaces hold zeros.",
         inputs=("x", "scale", "offset", "mean", "variance"),
         outputs=(*_OUTPUTS, *_more),
         attrs=_ATTRS,

@@ -54,9 +54,15 @@ class Difference:
 
 
 _ONE_TERM = "TensorFlow leaves out that `backprop` falls with the labels"
+_STATISTICS = "TensorFlow lets no gradient through the statistics that are given out, or given"
 _OF_NOTHING = "TensorFlow spreads what is reduced over nothing before it divides by zero"
 
 DIFFERENCES = (
+    *(
+        Difference(f"FusedBatchNorm{version}", order, _STATISTICS)
+        for version in ("", "V2", "V3")
+        for order in (1, 2)
+    ),
     Difference("PadV2", 1, "TensorFlow has no gradient by the constant", operands=(1,)),
     Difference("PadV2", 2, "TensorFlow has no gradient by the constant"),
     Difference("SoftmaxCrossEntropyWithLogits", 1, _ONE_TERM, operands=(1,)),
