@@ -149,6 +149,8 @@ class _Assembly:
                 if symbol is not None:
                     bindings.append(Binding(self.table.supplied(symbol), number, axis))
             for element, size in enumerate(tensor.op.attrs.get("_value", ())):
+                if isinstance(size, int):
+                    continue
                 symbol = as_symbol(size)
                 assert symbol is not None, size
                 bindings.append(Binding(self.table.supplied(symbol), number, -1, element))

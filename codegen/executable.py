@@ -7,8 +7,10 @@ only the run can know divide it into native stretches with Python between them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,13 +22,15 @@ from graphc.codegen.cpu.entry import Record
 from graphc.codegen.cpu.jit import host_target
 from graphc.codegen.fusion import dims, fuse
 from graphc.codegen.kernel import CODES
+from graphc.codegen.nested import NestedRunner
 from graphc.codegen.plan import ALIGNMENT, HostStep, SizeStep, plan
-from graphc.codegen.running import call_host, failure, held, variable_value
+from graphc.codegen.running import call_host, failure, held, released, variable_value
 from graphc.codegen.state import SessionState
-from graphc.ir.dims import as_symbol
+from graphc.ir.dims import as_symbol, symbols
 from graphc.ir.errors import InvalidArgumentError, OpError, ResourceExhaustedError
 from graphc.ir.function import Function
 from graphc.ir.graph import Operation, Tensor
+from graphc.ir.nested import untaken
 
 
 @dataclass
@@ -54,17 +58,31 @@ class Executable:
         tables: what the driver runs.
     """
 
-    def __init__(self, function: Function, state: SessionState, fusion: bool = True) -> None:
+    def __init__(
+        self,
+        function: Function,
+        state: SessionState,
+        fusion: bool = True,
+        private: bool = False,
+    ) -> None:
         fused = fuse(function, fusion)
         self.function = function
-        self.schedule = plan(fused)
+        self.schedule = plan(fused, private)
         target = host_target()
         before = target.statistics.compiled
         kernels = target.compile_many([launch.kernel for launch in self.schedule.launches])
         state.statistics["kernels_compiled"] += target.statistics.compiled - before
         self.tables = assemble(self.schedule, [kernel.address for kernel in kernels])
         self._pool: list[RunFrame] = []
-        self.locks = bool(self.schedule.updates or self.tables.random_names)
+        build = partial(Executable, fusion=fusion, private=True)
+        self.nested = {
+            step.operation: NestedRunner(step.operation, state, build)
+            for step in self.schedule.steps
+            if isinstance(step, HostStep) and step.operation.definition.effect == "nested"
+        }
+        inner = [name for runner in self.nested.values() for name in runner.random_names]
+        self.random_names = tuple(dict.fromkeys([*self.tables.random_names, *inner]))
+        self.locks = bool(self.schedule.updates or self.random_names)
 
     def run(self, arrays: Sequence[np.ndarray], state: SessionState) -> list[np.ndarray] | None:
         """Run with one array per feed; None where a guard does not hold."""
@@ -209,6 +227,7 @@ class _Run:
     ) -> None:
         self.executable, self.frame, self.state = executable, frame, state
         self.tables, self.schedule = executable.tables, executable.schedule
+        self.draws: Counter[str] = Counter()  # of random operations in branches and loops
         self.memory: dict[Tensor, np.ndarray] = {}  # arrays by storage, all but the arena's
         for (slot, tensor), array in zip(self.tables.feeds, arrays, strict=True):
             self._hold(tensor, slot, array)
@@ -283,6 +302,10 @@ class _Run:
 
     def _host(self, step: HostStep) -> None:
         op = step.operation
+        runner = self.executable.nested.get(op)
+        if runner is not None:
+            self._nested(step, runner)
+            return
         inputs = [
             self._array(storage).reshape(self._sizes(tensor)).copy()
             for tensor, storage in zip(op.inputs, step.inputs, strict=True)
@@ -290,6 +313,32 @@ class _Run:
         outputs = call_host(op, inputs, self.state.lock if self.executable.locks else None)
         for tensor, value in zip(op.outputs, outputs, strict=True):
             self._receive(tensor, np.asarray(value, tensor.dtype.numpy, order="C"))
+
+    def _nested(self, step: HostStep, runner: NestedRunner) -> None:
+        """Run a branch or loop; the lock is given up meanwhile if it calls Python."""
+        op = step.operation
+        inputs = [
+            self._array(storage).reshape(self._sizes(tensor))
+            for tensor, storage in zip(op.inputs, step.inputs, strict=True)
+        ]
+        gives_up = runner.blocks and self.executable.locks
+        with released(self.state.lock if gives_up else None):
+            outputs, draws = runner.run(inputs, self.state)
+        self.draws.update(draws)
+        for tensor, value in zip(op.outputs, outputs, strict=True):
+            self._receive(tensor, self._untaken(tensor) if value is None else value)
+
+    def _untaken(self, tensor: Tensor) -> np.ndarray:
+        """What stands for a value of the branch that was not taken."""
+        dynamic = self.executable.function.environment.dynamic
+        slot, values = self.tables.sizes.slot, self.frame.dims
+
+        def size(d: Any) -> int | None:
+            if any(s in dynamic for s in symbols(d)):
+                return None
+            return d if isinstance(d, int) else int(values[slot(d)])
+
+        return untaken(tensor.type, size)
 
     def _receive(self, tensor: Tensor, value: np.ndarray) -> None:
         """Take over what a host operation returned."""
@@ -342,4 +391,5 @@ class _Run:
         with self.state.lock:
             self.state.update(updated)
             self.state.advance_random(self.tables.random_names)
+            self.state.advance_random(self.draws.elements())
         return results

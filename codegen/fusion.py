@@ -163,7 +163,7 @@ class _Fusion:
                 self._alone(op, "scatter", kinds)
             case low.Special():
                 self._alone(op, "special", ["storage"] * len(op.inputs))
-            case low.Host():
+            case low.Host() | low.Nested():
                 self._alone(op, "host", ["storage"] * len(op.inputs))
             case low.Ordering():
                 pass

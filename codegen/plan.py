@@ -44,7 +44,7 @@ class Place:
 
 @record
 class HostStep:
-    """A host operation, run in Python between two native stretches."""
+    """A host operation, a branch or a loop, run by Python between two native stretches."""
 
     operation: Operation
     inputs: tuple[Tensor, ...]
@@ -82,14 +82,17 @@ class Schedule:
         self.launches = [s for s in self.steps if isinstance(s, Launch)]
 
 
-def plan(fused: Fused) -> Schedule:
-    """Order, place and finish the kernels of a fused function."""
-    return _Planner(fused).run()
+def plan(fused: Fused, private: bool = False) -> Schedule:
+    """Order, place and finish the kernels of a fused function.
+
+    `private`: nobody sees the variables after a failure, so new values need no shadow for its sake.
+    """
+    return _Planner(fused, private).run()
 
 
 class _Planner:
-    def __init__(self, fused: Fused) -> None:
-        self.fused = fused
+    def __init__(self, fused: Fused, private: bool) -> None:
+        self.fused, self.private = fused, private
         self.function = fused.function
         self.steps: list[Draft | HostStep | SizeStep] = []
         self.places: dict[Tensor, Place] = {}
@@ -181,6 +184,8 @@ class _Planner:
 
     def _first_safe_step(self) -> int:
         """The first step from which on nothing can fail; past the end if not all are native."""
+        if self.private:
+            return 0
         if any(not isinstance(s, Draft) for s in self.steps):
             return len(self.steps)
         for number in range(len(self.steps) - 1, -1, -1):
@@ -225,7 +230,7 @@ class _Planner:
             start = self.writer[storage][0]
             last = max([*self.writer[storage], *self.readers.get(storage, ())])
             size = product(dims(storage)) * storage.dtype.size
-            if self.function.environment.is_dynamic(size) or storage.dtype.size == 0:
+            if self.function.environment.is_late(size) or storage.dtype.size == 0:
                 self.places[storage] = Place("heap", len(self.places))
                 continue
             while busy and busy[0][0] < start:

@@ -24,6 +24,7 @@ from graphc.ir.function import Function
 from graphc.ir.graph import Graph, Operation, Tensor
 from graphc.ir.interpreter import run_function
 from graphc.ir.lowering import Host
+from graphc.ir.nested import all_functions
 from graphc.ir.passes import DEFAULT_PIPELINE, PassPipeline
 from graphc.ir.passes.resolve import resolve
 from graphc.ir.records import record
@@ -158,12 +159,11 @@ class Interpreted:
 
     def __init__(self, function: Function, state: SessionState) -> None:
         self.function = function
-        self.random_names = [
-            op.attrs["_random"] for op in function.operations if op.definition.effect == "random"
-        ]
+        operations = [op for part in all_functions(function) for op in part.operations]
+        draws = any(op.definition.effect == "random" for op in operations)
         # A host operation may block, and nobody may be kept waiting for it.
-        blocks = any(isinstance(op.definition.lowering, Host) for op in function.operations)
-        self.locks = bool(function.updates or self.random_names) and not blocks
+        blocks = any(isinstance(op.definition.lowering, Host) for op in operations)
+        self.locks = bool(function.updates or draws) and not blocks
 
     def run(self, arrays: Sequence[np.ndarray], state: SessionState) -> list[np.ndarray] | None:
         with state.lock if self.locks else contextlib.nullcontext():
@@ -198,6 +198,6 @@ class Interpreted:
         )
         with state.lock:
             state.update({n: np.array(v, order="C") for n, v in outcome.updates.items()})
-            state.advance_random(self.random_names)
+            state.advance_random(outcome.draws.elements())
             state.count_run()
         return [np.array(r, order="C") for r in outcome.results]

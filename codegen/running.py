@@ -83,6 +83,8 @@ def bind(
         if len(elements) > array.size:
             return None  # a shorter list of sizes than the one that was compiled for
         for dim, value in zip(elements, array.ravel(), strict=False):
+            if isinstance(dim, int):
+                continue
             symbol = as_symbol(dim)
             assert symbol is not None, dim
             values[symbol] = int(value)

@@ -139,6 +139,10 @@ class SessionState:
         for name in names:
             self.random_counter(name)[0] += 1
 
+    def follow(self, other: SessionState) -> None:
+        """Draw the same random numbers and use the same threads as another state."""
+        self._entropy, self.threads = other._entropy, other.threads
+
     def close(self) -> None:
         """Give up all values."""
         self.variables = {}

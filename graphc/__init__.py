@@ -44,6 +44,7 @@ from graphc.ops import namespaces as _namespaces
 from graphc.ops.array_ops import *
 from graphc.ops.check_ops import *
 from graphc.ops.clip_ops import *
+from graphc.ops.cond_ops import *
 from graphc.ops.constant_op import *
 from graphc.ops.control_flow_ops import *
 from graphc.ops.generated import *
@@ -73,6 +74,7 @@ from graphc.ops.random_ops import truncated_normal as truncated_normal
 from graphc.ops.reduction_ops import *
 from graphc.ops.script_ops import *
 from graphc.ops.state_ops import *
+from graphc.ops.while_ops import *
 from graphc.session.fetches import IndexedSlicesValue as IndexedSlicesValue
 from graphc.session.session import *
 

@@ -7,18 +7,34 @@ order: one backward scan over the operations between xs and ys sees every cotang
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Literal
 
 from graphc.ir import collector, dtypes
 from graphc.ir.dims import Unknown
+from graphc.ir.dtypes import DType
 from graphc.ir.errors import InternalError
 from graphc.ir.graph import ZERO, Graph, IndexedSlices, NoGradient, Operation, Tensor
 from graphc.ir.opdef import ZeroGradient
 from graphc.ir.types import TensorType, shape_text
 
+
+@dataclass(frozen=True)
+class SavedCotangents:
+    """The cotangent of a loop's or branch's token: those of values saved inside, by the tensor
+    inside. The differentiator hands it from `Saved` to the loop."""
+
+    graph: Graph
+    values: dict[Tensor, list[Any]]
+
+    @property
+    def dtype(self) -> DType:
+        return dtypes.float32
+
+
 Cotangent = Tensor | IndexedSlices
-_Contribution = Cotangent | ZeroGradient
+_Contribution = Cotangent | SavedCotangents | ZeroGradient
 
 # Operation types whose gradient hands sparse cotangents through as they are.
 _PASS_SLICES = frozenset({"Identity", "PlaceholderWithDefault"})
@@ -60,8 +76,10 @@ def gradients(
     for tensor in (*ys, *xs):
         if tensor.graph is not graph:
             raise ValueError(f"{tensor} is from another graph than {ys[0]}")
+    block = graph.block
+    xs = [block.adopt(x) for x in xs]
     with graph.name_scope(name), graph.role("gradient"), collector.held():
-        dense = [y.dense() if isinstance(y, IndexedSlices) else y for y in ys]
+        dense = [block.adopt(y.dense() if isinstance(y, IndexedSlices) else y) for y in ys]
         backward = _Backward(graph, dense, xs, _stop_operations(stop_gradients))
         backward.seed(_seeds(graph, dense, grad_ys))
         backward.run()
@@ -72,6 +90,31 @@ def gradients(
                 for x, dx in zip(xs, found, strict=True)
             ]
     return found
+
+
+def differentiate(
+    graph: Graph, ys: Sequence[Tensor], xs: Sequence[Tensor], dys: Sequence[Cotangent]
+) -> list[Cotangent | None]:
+    """The cotangents of xs for given ones of ys; all of one body, maybe not the one being built."""
+    if not ys or not xs:
+        return [None] * len(xs)
+    backward = _Backward(graph, list(ys), list(xs), set())
+    backward.seed(list(dys))
+    backward.run()
+    return [backward.result(x) for x in xs]
+
+
+def flows(
+    operations: Sequence[Operation], ys: Sequence[Tensor], xs: Sequence[Tensor]
+) -> list[Tensor]:
+    """Those of xs that some of ys depends on by a path of differentiable operations."""
+    reached = set(ys)
+    for op in reversed(operations):
+        if not reached.isdisjoint(op.outputs) and not isinstance(
+            op.definition.gradient, NoGradient
+        ):
+            reached.update(t for t in op.inputs if t.dtype.is_differentiable)
+    return [x for x in xs if x in reached and x.dtype.is_differentiable]
 
 
 def _as_list(value: Any) -> list[Any]:
@@ -149,15 +192,16 @@ class _Backward:
     def result(self, x: Tensor) -> Cotangent | None:
         if x not in self.results and x in self.pending:
             self.results[x] = _total(self.pending.pop(x))
-        dx = self.results.get(x)
+        dx: Any = self.results.get(x)
         if dx is ZERO:
             dx = self.results[x] = self.graph.op("ZerosLike", x)
-        return dx
+        found: Cotangent | None = dx
+        return found
 
     def _visit(self, op: Operation) -> None:
         """Turn the cotangents of an operation's outputs into those of its inputs."""
         pending = self.pending
-        cotangents: list[Cotangent | None] = []
+        cotangents: list[Any] = []
         is_reached = False
         is_zero = True
         for tensor in op.outputs:
@@ -183,7 +227,7 @@ class _Backward:
         dxs = self._differentiate(op, None if is_zero else cotangents)
         for tensor, dx in zip(op.inputs, dxs, strict=True):
             if dx is not None and tensor in active:
-                if dx is not ZERO and (dx.__class__ is not Tensor or dx.type is not tensor.type):
+                if dx is not ZERO and (not isinstance(dx, Tensor) or dx.type is not tensor.type):
                     _check_cotangent(op, tensor, dx)
                 pending.setdefault(tensor, []).append(dx)
 
@@ -248,7 +292,7 @@ def _active(
     return active
 
 
-def _check_cotangent(op: Operation, x: Tensor, dx: Cotangent) -> None:
+def _check_cotangent(op: Operation, x: Tensor, dx: Cotangent | SavedCotangents) -> None:
     """Hold a cotangent to the type of its tensor; what is known of the shape is merged."""
     if dx.dtype is not x.dtype:
         raise InternalError(
@@ -276,7 +320,9 @@ def _check_cotangent(op: Operation, x: Tensor, dx: Cotangent) -> None:
 
 def _total(contributions: Sequence[_Contribution]) -> _Contribution:
     """The sum of what flows back to one tensor."""
-    built = [dy for dy in contributions if dy is not ZERO]
+    built: list[Any] = [dy for dy in contributions if dy is not ZERO]
+    if built and isinstance(built[0], SavedCotangents):
+        return _merged(built)
     return accumulate(built) if built else ZERO
 
 
@@ -295,6 +341,14 @@ def accumulate(contributions: Sequence[Cotangent]) -> Cotangent:
     else:
         total = graph.op("AddN", *dense)
     return total
+
+
+def _merged(contributions: list[SavedCotangents]) -> SavedCotangents:
+    values: dict[Tensor, list[Any]] = {}
+    for one in contributions:
+        for tensor, found in one.values.items():
+            values.setdefault(tensor, []).extend(found)
+    return SavedCotangents(contributions[0].graph, values)
 
 
 def _concatenate(graph: Graph, slices: list[IndexedSlices]) -> IndexedSlices:

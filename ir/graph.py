@@ -37,6 +37,7 @@ from graphc.ir.settings import Local, Settings, Within
 from graphc.ir.shapes import ShapeEnvironment
 from graphc.ir.sources import Source, user_source
 from graphc.ir.tensor import IndexedSlices, Operation, Tensor, convert
+from graphc.ir.types import TensorType
 
 __all__ = [
     "HOOKS",
@@ -79,6 +80,7 @@ class Graph:
     def __init__(self, environment: ShapeEnvironment | None = None) -> None:
         self.operations: list[Operation] = []
         self.environment = environment
+        self.root: Graph = self  # the graph that bodies of branches and loops are nested in
         self.values: dict[Tensor, Any] = {}  # symbolic values already worked out
         self.seed: int | None = None
         self.finalized = False
@@ -138,13 +140,17 @@ class Graph:
         complete = complete_attrs(found, attrs or {})
         if self.environment is not None:
             return self._create_in_function(found, inputs, complete, control_inputs, source)
-        if self.finalized:
-            self._check_not_finalized()
         settings = self._local.settings
+        block = settings.block or self.root
+        if block is not self:
+            return block.create(type, inputs, attrs, name, control_inputs, source)
+        if self.root.finalized:
+            self.root._check_not_finalized()
         source = source or settings.source or user_source()
         for tensor in inputs:
             if tensor.op.graph is not self:
-                raise ValueError(f"{tensor} is not an element of this graph.")
+                inputs = [self.adopt(t) for t in inputs]
+                break
         if len(inputs) != found.arity:
             check_arity(found, len(inputs))
         context = TypeContext(found, inputs, complete, None, self.value_of)
@@ -156,17 +162,64 @@ class Graph:
             raise
         groups = settings.control_groups
         controls = _controls(groups, inputs, control_inputs) if groups or control_inputs else ()
+        if controls:
+            controls = self.adopt_controls(controls)
+        operation = self.add(found, name or type, inputs, complete, types, controls, source)
+        for _, made in groups:
+            made.add(operation)
+        return operation
+
+    def add(
+        self,
+        found: OpDef,
+        name: str,
+        inputs: Sequence[Tensor],
+        attrs: dict[str, Any],
+        types: Sequence[TensorType],
+        controls: tuple[Operation, ...],
+        source: Source | None,
+    ) -> Operation:
+        """Append a checked operation under a unique name."""
+        settings = self._local.settings
         with self.lock:
-            full_name = self._unique(name or type, settings.scope, True)
+            full_name = self._unique(name, settings.scope, True)
             operation = Operation(
-                self, found, full_name, tuple(inputs), complete, types,
+                self, found, full_name, tuple(inputs), attrs, types,
                 controls, source, settings.role, settings.device,
             )  # fmt: skip
             operation.number = len(self.operations)
             self.operations.append(operation)
-        for _, made in groups:
-            made.add(operation)
         return operation
+
+    def adopt_controls(self, controls: tuple[Operation, ...]) -> tuple[Operation, ...]:
+        """The operations here that one made here waits for, given those anywhere.
+
+        Raises:
+            ValueError: one lies inside a branch or loop, or belongs to another graph.
+        """
+        for control in controls:
+            if control.graph is not self:
+                raise ValueError(
+                    f"{control.name} lies inside a branch of tf.cond or the body of a loop: "
+                    "nothing outside can wait for it"
+                )
+        return controls
+
+    def adopt(self, tensor: Tensor) -> Tensor:
+        """The tensor as operations of this graph may read it (bodies take outer tensors in).
+
+        Raises:
+            ValueError: it belongs to another graph, or lies inside a branch or loop.
+        """
+        if tensor.op.graph is self:
+            return tensor
+        if tensor.op.graph.root is self.root:
+            raise ValueError(
+                f"{tensor} lies inside a branch of tf.cond or the body of a loop, where alone it "
+                f"has a value; return it from there to use it outside (it was made at "
+                f"{tensor.op.where})"
+            )
+        raise ValueError(f"{tensor} is not an element of this graph.")
 
     def _create_in_function(
         self,
@@ -301,6 +354,23 @@ class Graph:
             settings.control_groups = () if given is None else (*outer, (given, set()))
 
         return Within(self._local, change)
+
+    def outermost(self) -> AbstractContextManager[None]:
+        """Operations made inside belong to no branch or loop, and wait for nothing."""
+
+        def change(settings: Settings) -> None:
+            settings.block, settings.control_groups = None, ()
+
+        return Within(self._local, change)
+
+    def building(self) -> AbstractContextManager[None]:
+        """Within this, new operations land here, not in a branch or loop that is being built."""
+        return self.outermost()
+
+    @property
+    def block(self) -> Graph:
+        """Where operations are added to now: the body that is being built, else the graph."""
+        return self._local.settings.block or self.root
 
     def role(self, role: str) -> AbstractContextManager[None]:
         """Operations made inside have this role: forward, gradient, update or init."""

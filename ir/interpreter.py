@@ -6,6 +6,7 @@ beyond freeing values that nobody reads again.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -15,6 +16,7 @@ from graphc.ir.dims import Dim, Symbol, as_symbol, evaluate, symbols
 from graphc.ir.errors import FailedPreconditionError, InternalError, InvalidArgumentError
 from graphc.ir.function import Function, Parameter
 from graphc.ir.graph import Operation, Tensor
+from graphc.ir.interpreter_nested import run_nested
 from graphc.ir.lowering import Host
 from graphc.ir.random import random_bits
 from graphc.ir.records import record
@@ -29,10 +31,12 @@ Rounding = Callable[[Operation, Sequence[np.ndarray], np.ndarray], np.ndarray]
 
 @record
 class Results:
-    """What a run gives: the results in order, and the new values of variables by name."""
+    """What a run gives: the results in order, the new values of variables by name, and how often
+    each random operation drew."""
 
     results: list[np.ndarray]
     updates: dict[str, np.ndarray]
+    draws: Counter[str]
 
 
 class Sizes:
@@ -145,6 +149,7 @@ def run_function(
     return Results(
         [run.values[t] for t in function.results],
         {name: run.values[t] for name, t in function.updates},
+        run.draws,
     )
 
 
@@ -192,6 +197,7 @@ class _Run:
         for name, tensor, element in function.sizes:
             self.dynamic.setdefault(tensor, []).append((name, element))
         self.guards: list[Guard] = list(function.environment.guards)
+        self.draws: Counter[str] = Counter()
         self.late = frozenset(function.environment.dynamic)
 
     def bind(self, parameter: Parameter, value: np.ndarray) -> None:
@@ -230,7 +236,12 @@ class _Run:
         if op.type == "Parameter":
             return
         arrays = [self.values[t] for t in op.inputs]
-        results = run_operation(op, arrays, self.sizes, self.random)
+        if op.definition.effect == "nested":
+            results = run_nested(op, arrays, self._evaluate, self.sizes)
+        else:
+            results = run_operation(op, arrays, self.sizes, self.random)
+        if op.definition.effect == "random":
+            self.draws[op.attrs["_random"]] += 1
         if self.rounding is not None:
             results = [self.rounding(op, arrays, result) for result in results]
         fresh = False
@@ -244,6 +255,20 @@ class _Run:
             self.values[tensor] = result
         if fresh:
             self.check_guards(op)
+
+    def _evaluate(self, function: Function, values: Mapping[str, Any]) -> Results:
+        """Run a nested function; its random operations go on where they were."""
+        draws = self.draws
+
+        def state(op: Operation) -> tuple[int, int]:
+            assert self.random is not None, f"{op}: no random state was given"
+            key, run = self.random(op)
+            return key, run + draws[op.attrs["_random"]]
+
+        given = {p.name: values[p.name] for p in function.parameters}
+        done = run_function(function, given, given, state, None, self.rounding)
+        draws.update(done.draws)
+        return done
 
     def _check(self, tensor: Tensor, value: np.ndarray) -> None:
         declared = self.sizes.in_type(tensor.type)

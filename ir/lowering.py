@@ -215,6 +215,11 @@ class Host:
 
 
 @record
+class Nested:
+    """Functions in attributes, run by Python: branches and loops."""
+
+
+@record
 class Ordering:
     """Nothing to compute: `NoOp` and its kin."""
 
@@ -223,5 +228,5 @@ class Ordering:
 
 Lowering = (
     Elementwise | Reduction | View | Reshape | Placement | Scatter | Contraction | Product | Special
-    | Dims | Source | Host | Ordering
+    | Dims | Source | Host | Nested | Ordering
 )  # fmt: skip

@@ -104,7 +104,8 @@ class OpDef:
         shape_inputs: inputs that only the type rule reads; -1 is the last one.
         dtypes: what the type variable (the dtype of the first operand with dtype None in samples)
             may be.
-        effect: "pure", "random", "state", "host" or "check" (may fail: kept though not read).
+        effect: "pure", "random", "state", "host", "check" (may fail: kept though not read) or
+            "nested" (what the functions in its attributes do).
         refs: whether outputs are variable storage.
         update: for state operations: (op, *current values of inputs) -> new values of `writes`.
         writes: indices of ref inputs that `update` gives new values for.

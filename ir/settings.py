@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from graphc.ir.sources import Source
 
 if TYPE_CHECKING:
+    from graphc.ir.graph import Graph
     from graphc.ir.tensor import Operation, Tensor
 
 T = TypeVar("T")
@@ -24,10 +25,11 @@ class Settings:
     """What new operations of a graph get in one thread.
 
     `control_groups` pair the operations to wait for with those made in their scope since.
-    `active` are the tensors whose cotangents are of use; None: all.
+    `active` are the tensors whose cotangents are of use; None: all. `block` is the body of a branch
+    or loop that is being built; None: the graph itself.
     """
 
-    __slots__ = ("active", "control_groups", "device", "role", "scope", "source")
+    __slots__ = ("active", "block", "control_groups", "device", "role", "scope", "source")
 
     def __init__(self) -> None:
         self.scope = ""
@@ -36,6 +38,7 @@ class Settings:
         self.source: Source | None = None
         self.control_groups: tuple[tuple[tuple[Operation, ...], set[Operation]], ...] = ()
         self.active: Set[Tensor] | None = None
+        self.block: Graph | None = None
 
     def copy(self) -> Settings:
         new = Settings.__new__(Settings)
@@ -45,6 +48,7 @@ class Settings:
         new.source = self.source
         new.control_groups = self.control_groups
         new.active = self.active
+        new.block = self.block
         return new
 
 

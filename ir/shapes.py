@@ -57,6 +57,7 @@ class ShapeEnvironment:
     def __init__(self) -> None:
         self.hints: dict[Symbol, int] = {}
         self.dynamic: dict[Symbol, Any] = {}  # symbol -> (tensor, element) that computes it
+        self.unhinted: set[Symbol] = set()  # bound before the run, to values no hint tells
         self.signed: set[Symbol] = set()  # symbols that are values, not sizes: may be negative
         self.guards: list[Guard] = []
         self._same: dict[Symbol, Any] = {}  # symbol -> what it was found equal to
@@ -77,6 +78,12 @@ class ShapeEnvironment:
         dim = self.new_symbol(name, hint)
         self.dynamic[Symbol(name)] = origin
         return dim
+
+    def mark_unhinted(self, dim: Any) -> None:
+        """Say that the hint of a symbol tells nothing."""
+        found = as_symbol(dim)
+        assert found is not None, dim
+        self.unhinted.add(found)
 
     def mark_signed(self, dims: Iterable[Any]) -> None:
         """Say that symbols stand for values that may be negative, not for sizes."""
@@ -131,6 +138,11 @@ class ShapeEnvironment:
         return dim
 
     def is_dynamic(self, dim: Any) -> bool:
+        """Whether hints tell nothing about a size: it comes up in mid-run, or changes in a loop."""
+        return any(s in self.dynamic or s in self.unhinted for s in symbols(dim))
+
+    def is_late(self, dim: Any) -> bool:
+        """Whether a size is known in mid-run only."""
         return any(s in self.dynamic for s in symbols(dim))
 
     def equal(self, a: Any, b: Any) -> bool:

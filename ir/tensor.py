@@ -42,7 +42,8 @@ class Tensor:
 
     @property
     def graph(self) -> Graph:
-        return self.op.graph
+        """The graph, also of a tensor inside a branch or loop."""
+        return self.op.graph.root
 
     @property
     def device(self) -> str:
@@ -358,7 +359,7 @@ def convert(value: Any, dtype: DType | None, graph: Graph) -> Tensor:
             both: a tensor of another dtype.
     """
     if isinstance(value, Tensor):
-        if value.op.graph is not graph:
+        if value.op.graph.root is not graph.root:
             raise ValueError(
                 f"Tensor {value} must be from the same graph as the other operands; create it "
                 "inside the same `with graph.as_default():`"

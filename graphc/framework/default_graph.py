@@ -131,11 +131,11 @@ def graph_of(*values: Any) -> Graph:
             continue
         if found is None:
             found = element
-        elif found.graph is not element.graph:
+        elif found.graph.root is not element.graph.root:
             raise ValueError(
                 located(
                     f"{element} must be from the same graph as {found}; build both inside the same "
                     "`with graph.as_default():`"
                 )
             )
-    return get_default_graph() if found is None else found.graph
+    return get_default_graph() if found is None else found.graph.root

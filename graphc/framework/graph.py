@@ -130,15 +130,27 @@ class Graph(ir.Graph):
             return self._by_text(name, allow_tensor, allow_operation, " or ".join(kinds))
         found = element_of(obj)
         if isinstance(found, Tensor) and allow_tensor:
-            if found.op.graph is not self:
-                raise ValueError(located(f"Tensor {found} is not an element of this graph."))
+            self._check_outside(found, found.op)
             return found
         if isinstance(found, Operation) and allow_operation:
-            if found.graph is not self:
-                raise ValueError(located(f"Operation {found!r} is not an element of this graph."))
+            self._check_outside(found, found)
             return found
         kind = type(obj).__name__
         raise TypeError(located(f"Can not convert a {kind} into a {' or '.join(kinds)}."))
+
+    def _check_outside(self, element: Tensor | Operation, op: Operation) -> None:
+        """Refuse what is of another graph, or inside a branch or loop."""
+        if op.graph is self:
+            return
+        if op.graph.root is not self:
+            kind = "Tensor" if isinstance(element, Tensor) else "Operation"
+            raise ValueError(located(f"{kind} {element!s} is not an element of this graph."))
+        raise ValueError(
+            located(
+                f"{op.name!r} lies inside a branch of tf.cond or the body of a loop, where alone "
+                "it has a value: it can be neither fetched nor fed; return it from there"
+            )
+        )
 
     def _by_text(self, name: str, allow_tensor: bool, allow_operation: bool, kinds: str) -> Any:
         if ":" not in name:
@@ -243,7 +255,7 @@ class Graph(ir.Graph):
         if found is None:
             raise TypeError(located(f"Control input must be Operation or Tensor: {value!r}"))
         operation = found.op if isinstance(found, Tensor) else found
-        if operation.graph is not self:
+        if operation.graph.root is not self:
             raise ValueError(located(f"{found} must be from the same graph as this control scope."))
         return operation
 
@@ -321,7 +333,8 @@ class Graph(ir.Graph):
         """Append a `Placeholder`."""
         typed = tensor_type(dtype, shape)
         attrs = {"dtype": typed.dtype, "shape": typed.shape}
-        return self.create("Placeholder", (), attrs, name).outputs[0]
+        with self.outermost():
+            return self.create("Placeholder", (), attrs, name).outputs[0]
 
 
 def element_name(value: Any) -> str:

@@ -90,7 +90,7 @@ class Variable:
         if self._trainable and GraphKeys.TRAINABLE_VARIABLES not in names:
             names.append(GraphKeys.TRAINABLE_VARIABLES)
         graph = self._graph = get_default_graph()
-        with graph.control_dependencies(None):
+        with graph.outermost():
             self._build(graph, initial_value, validate_shape, name, dtype, shape, expected_shape)
         graph.variables[self.op.name] = self
         graph.add_to_collections(names, self)
@@ -109,11 +109,19 @@ class Variable:
         with graph.name_scope(name or "Variable") as scope:
             with graph.role("init"):
                 self._initial_value = initial_tensor(graph, initial_value, wanted)
-            if self._initial_value.op.graph is not graph:
+            if self._initial_value.op.graph.root is not graph:
                 raise ValueError(
                     located(
                         f"initial_value {self._initial_value} of variable '{scope[:-1]}' is not an "
                         "element of the default graph"
+                    )
+                )
+            if self._initial_value.op.graph is not graph:
+                raise ValueError(
+                    located(
+                        f"Initializer for variable {scope} is from inside a control-flow "
+                        "construct, such as a loop or conditional. When creating a variable inside "
+                        "a loop or conditional, use a lambda as the initializer."
                     )
                 )
             declared = declared_shape(

@@ -107,7 +107,7 @@ def _session_for(element: Any, session: Any, what: str, method: str) -> Any:
         whose = "the default session"
     else:
         whose = "the session given"
-    if session.graph is not element.graph:
+    if session.graph is not element.graph.root:
         raise ValueError(
             located(
                 f"Cannot use {whose} to {what}: the graph of {element.name!r} is different from "

@@ -15,6 +15,8 @@ from typing import Any, Protocol
 
 from graphc.ir import collector
 from graphc.ir.function import Function
+from graphc.ir.graph import Operation
+from graphc.ir.nested import nested_functions
 from graphc.ir.passes.canonicalize import Canonicalize
 from graphc.ir.passes.cse import CommonSubexpressions
 from graphc.ir.passes.dce import DeadCode
@@ -22,6 +24,7 @@ from graphc.ir.passes.decompose import Decompose
 from graphc.ir.passes.fold import Fold
 from graphc.ir.passes.shapes import Shapes
 from graphc.ir.passes.split_folds import SplitFolds
+from graphc.ir.passes.transfer import Transfer
 from graphc.ir.records import record
 from graphc.ir.verify import verify
 
@@ -95,13 +98,30 @@ class PassPipeline:
             for step in self.passes:
                 for observer in observers:
                     observer.before(step, function)
-                before, function = function, step.run(function)
+                before, function = function, _apply(step, function)
                 for observer in observers:
                     observer.after(step, before, function)
         return function
 
     def __str__(self) -> str:
         return ",".join(map(pass_text, self.passes))
+
+
+def _apply(step: Pass, function: Function) -> Function:
+    """The function after a pass, which runs on nested functions first."""
+    changed: dict[Operation, dict[str, Any]] = {}
+    for op in function.operations:
+        for name, inner in nested_functions(op).items():
+            result = _apply(step, inner)
+            if result is not inner:
+                changed.setdefault(op, dict(op.attrs))[name] = result
+    if changed:
+        rebuild = Transfer(function)
+        for op in function.operations:
+            new = rebuild.copy(op)
+            new.attrs = changed.get(op, new.attrs)
+        function = rebuild.finish()
+    return step.run(function)
 
 
 def pass_text(step: Pass) -> str:

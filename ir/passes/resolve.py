@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir import collector
+from graphc.ir import collector, dtypes
+from graphc.ir.bodies import bodies
 from graphc.ir.dims import UNKNOWN, Unknown
 from graphc.ir.errors import FailedPreconditionError, InvalidArgumentError, OpError
 from graphc.ir.function import Function, Parameter
@@ -51,9 +52,8 @@ def resolve(
     """
     with collector.held():
         operations = slice_operations(fetches, targets, feeds)
-        resolver = _Resolver(feeds, variable_shape, *size_tensors(operations))
-        for op in operations:
-            resolver.visit(op)
+        resolver = Resolver(feeds, variable_shape, *size_tensors(operations))
+        resolver.visit_all(operations)
         results = [resolver.fetch(tensor) for tensor in fetches]
         return resolver.finish(name, results)
 
@@ -93,6 +93,11 @@ def size_tensors(operations: Sequence[Operation]) -> tuple[set[Tensor], set[Tens
             if index < len(op.inputs):
                 whole.add(op.inputs[index])
                 wanted.add(op.inputs[index])
+        if definition.effect == "nested":
+            for outer, is_whole in sizes_taken_in(op):
+                wanted.add(outer)
+                if is_whole:
+                    whole.add(outer)
         if definition.value is not None and not wanted.isdisjoint(op.outputs):
             unread = () if op.type not in _OF_SHAPES else op.inputs
             wanted.update(
@@ -101,8 +106,21 @@ def size_tensors(operations: Sequence[Operation]) -> tuple[set[Tensor], set[Tens
     return wanted, whole
 
 
+def sizes_taken_in(op: Operation) -> list[tuple[Tensor, bool]]:
+    """The tensors that bodies take in and that may flow into a shape there, and whether whole."""
+    found = []
+    for body in bodies(op):
+        if not any(o.dtype.is_integer for o in body.captures):
+            continue
+        wanted, whole = size_tensors(body.operations)
+        found += [(o, a in whole) for o, a in body.captures.items() if a in wanted]
+    return found
+
+
 @dataclass
-class _Resolver:
+class Resolver:
+    """The walk over sliced operations, and the function that grows by it."""
+
     feeds: Mapping[Tensor, np.ndarray]
     variable_shape: Callable[[str], tuple[int, ...] | None]
     sizes: set[Tensor]
@@ -119,6 +137,10 @@ class _Resolver:
     after: dict[Operation, dict[Operation, int]] = field(default_factory=dict)
     aliases: dict[Tensor, Operation] = field(default_factory=dict)  # ref tensor -> its variable
     symbols: int = 0
+    # per branch or loop, the operations that ask for values inside
+    saves: dict[Operation, list[Operation]] = field(default_factory=dict)
+    # the writes that everything visited comes after
+    base: dict[Operation, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.environment = ShapeEnvironment()
@@ -188,6 +210,14 @@ class _Resolver:
 
     # -- operations
 
+    def visit_all(self, operations: Sequence[Operation]) -> None:
+        """Visit operations in creation order."""
+        for op in operations:
+            if op.definition.name in ("Saved", "LoopCount"):
+                self.saves.setdefault(op.inputs[0].op, []).append(op)
+        for op in operations:
+            self.visit(op)
+
     def visit(self, op: Operation) -> None:
         """Append what an operation of the user's graph means."""
         outputs, feeds = op.outputs, self.feeds
@@ -207,6 +237,8 @@ class _Resolver:
             raise missing_feed(op)
         elif type == "IsVariableInitialized":
             self.tensors[outputs[0]] = self._initialized(op, seen)
+        elif definition.effect == "nested":
+            self._nested(op, seen)
         elif definition.update is not None:
             self._write(op, seen)
         elif outputs or definition.effect in ("host", "check"):
@@ -218,7 +250,7 @@ class _Resolver:
 
     def _seen(self, op: Operation) -> dict[Operation, int]:
         """The writes an operation comes after, by variable (dicts are shared, never changed)."""
-        result: dict[Operation, int] = _NOTHING
+        result: dict[Operation, int] = self.base
         after = self.after
         if not after:
             return result  # nothing has been written so far
@@ -295,13 +327,40 @@ class _Resolver:
         )
 
     def _initialized(self, op: Operation, seen: dict[Operation, int]) -> Tensor:
-        variable = self.aliases[op.inputs[0]]
+        return self.flag(self.aliases[op.inputs[0]], seen)
+
+    def flag(self, variable: Operation, seen: dict[Operation, int]) -> Tensor:
+        """Whether a variable has a value for an operation that comes after `seen`."""
         if seen.get(variable, 0):
             return self.body.constant(np.bool_(True))
         if variable not in self.flags:
-            dtype = op.outputs[0].dtype
+            dtype = dtypes.bool_
             self.flags[variable] = self._parameter("initialized", variable.name, dtype, ())
         return self.flags[variable]
+
+    def _nested(self, op: Operation, seen: dict[Operation, int]) -> None:
+        from graphc.ir.passes.resolve_bodies import resolve_branches, resolve_loop
+
+        if op.type == "If":
+            resolve_branches(self, op, seen)
+        elif op.type in ("While", "Scan"):
+            resolve_loop(self, op, seen)
+
+    def latest(self, variable: Operation, reader: Operation) -> Tensor:
+        """The newest value of a variable: what the next write in the chain starts from."""
+        chain = self.versions.get(variable)
+        return chain[-1] if chain else self._initial(variable, reader)
+
+    def written(
+        self, op: Operation, seen: dict[Operation, int], values: Mapping[Operation, Tensor]
+    ) -> None:
+        """Note the new values of variables that an operation has written."""
+        seen = dict(seen)
+        for variable, value in values.items():
+            chain = self.versions.setdefault(variable, [])
+            chain.append(value)
+            seen[variable] = len(chain)
+        self.after[op] = seen
 
     def _write(self, op: Operation, seen: dict[Operation, int]) -> None:
         """Append the new values of the variables an operation writes."""
@@ -318,10 +377,7 @@ class _Resolver:
             if op.type == "Assign" and index == 0:
                 inputs.append(None)  # overwritten unread: it may have no value yet
             elif index in writes:
-                chain = self.versions.get(variables[writes.index(index)])
-                inputs.append(
-                    chain[-1] if chain else self._initial(variables[writes.index(index)], op)
-                )
+                inputs.append(self.latest(variables[writes.index(index)], op))
             else:
                 inputs.append(self.value(tensor, seen, op))
         first = len(self.body.operations)
@@ -333,12 +389,7 @@ class _Resolver:
         for number in range(first, len(self.body.operations)):
             self.body.operations[number].name = op.name
         self._check_new_values(op, variables, values)
-        seen = dict(seen)
-        for variable, value in zip(variables, values, strict=True):
-            chain = self.versions.setdefault(variable, [])
-            chain.append(value)
-            seen[variable] = len(chain)
-        self.after[op] = seen
+        self.written(op, seen, dict(zip(variables, values, strict=True)))
         for tensor in op.outputs:
             self.aliases[tensor] = variables[0]
 

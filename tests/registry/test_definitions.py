@@ -3,7 +3,7 @@
 import pytest
 
 from graphc.ir.graph import NoGradient, OpDef, definitions
-from graphc.ir.lowering import Host, Source
+from graphc.ir.lowering import Host, Nested, Source
 
 DEFINITIONS = definitions()
 
@@ -15,7 +15,7 @@ def test_definition_is_complete(definition: OpDef) -> None:
     assert isinstance(definition.gradient, NoGradient) or callable(definition.gradient)
     if isinstance(definition.gradient, NoGradient):
         assert definition.gradient.reason.strip()
-    assert definition.effect in ("pure", "random", "state", "host", "check")
+    assert definition.effect in ("pure", "random", "state", "host", "check", "nested")
     assert all(name.isidentifier() for name in definition.attrs)
     assert not any(name.startswith("*") for name in definition.inputs[:-1])
     assert len(set(definition.inputs)) == len(definition.inputs)
@@ -24,7 +24,7 @@ def test_definition_is_complete(definition: OpDef) -> None:
 @pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda d: d.name)
 def test_definition_has_a_meaning(definition: OpDef) -> None:
     source = isinstance(definition.lowering, Source)
-    host = isinstance(definition.lowering, Host)
+    host = isinstance(definition.lowering, (Host, Nested))
     state = definition.effect == "state"
     assert definition.lowering or definition.decompose or definition.update or state
     assert definition.reference or source or host or state, "no reference"
