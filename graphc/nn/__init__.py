@@ -15,11 +15,15 @@ from graphc.ops.conv_ops import conv3d_transpose as conv3d_transpose
 from graphc.ops.conv_ops import conv_transpose as conv_transpose
 from graphc.ops.conv_ops import convolution as convolution
 from graphc.ops.batch_norm_ops import fused_batch_norm as fused_batch_norm
+from graphc.nn import rnn_cell as rnn_cell
+from graphc.nn.unrolled import static_bidirectional_rnn as static_bidirectional_rnn
+from graphc.nn.unrolled import static_rnn as static_rnn
+from graphc.nn.unrolled import static_state_saving_rnn as static_state_saving_rnn
+from graphc.ops.embedding_ops import embedding_lookup as embedding_lookup
 from graphc.ops.nn_impl import (
     batch_norm_with_global_normalization as batch_norm_with_global_normalization,
 )
 from graphc.ops.nn_impl import batch_normalization as batch_normalization
-from graphc.ops.nn_impl import embedding_lookup as embedding_lookup
 from graphc.ops.nn_impl import in_top_k as in_top_k
 from graphc.ops.nn_impl import l2_loss as l2_loss
 from graphc.ops.nn_impl import l2_normalize as l2_normalize

@@ -72,7 +72,8 @@ __all__ = [
     "gather_nd", "getitem", "invert_permutation", "lin_space", "linspace", "matrix_band_part",
     "matrix_diag", "matrix_diag_part", "matrix_set_diag", "matrix_transpose", "meshgrid",
     "newaxis", "one_hot", "ones", "ones_like", "pack", "pad", "parallel_stack", "range", "rank",
-    "reshape", "reverse", "reverse_v2", "scatter_nd", "segment_sum", "sequence_mask", "shape",
+    "reshape", "reverse", "reverse_sequence", "reverse_v2", "scatter_nd", "segment_sum",
+    "sequence_mask", "shape",
     "shape_n", "size", "slice", "split", "squeeze", "stack", "strided_slice", "tensor_diag",
     "tensor_diag_part", "tensor_scatter_add", "tensor_scatter_sub", "tensor_scatter_update",
     "tile", "transpose", "unpack", "unsorted_segment_sum", "unstack", "zeros", "zeros_like",
@@ -204,6 +205,36 @@ def reverse(tensor: Any, axis: Any, name: str | None = None) -> Tensor:
 
 
 reverse_v2 = reverse
+
+
+def reverse_sequence(
+    input: Any,
+    seq_lengths: Any,
+    seq_axis: int | None = None,
+    batch_axis: int | None = None,
+    name: str | None = None,
+    seq_dim: int | None = None,
+    batch_dim: int | None = None,
+) -> Tensor:
+    """The first seq_lengths[b] elements of each sequence b in reverse order, the rest unchanged.
+
+    Args:
+        seq_axis, batch_axis: the dimensions along the sequences, and of their number (default 0);
+            `seq_dim` and `batch_dim` are their old names.
+
+    Raises:
+        ValueError: there is no seq_axis; InvalidArgumentError (in the run): a length exceeds the
+            sequences.
+    """
+    along = one_of("seq_axis", seq_axis, "seq_dim", seq_dim)
+    across = one_of("batch_axis", batch_axis, "batch_dim", batch_dim)
+    if along is None:
+        raise ValueError(located("tf.reverse_sequence: seq_axis must be given"))
+    return build(
+        "ReverseSequence", name,
+        ("input", input, None), ("seq_lengths", seq_lengths, "index"),
+        seq_dim=int(along), batch_dim=0 if across is None else int(across),
+    )  # fmt: skip
 
 
 def tile(input: Any, multiples: Any, name: str | None = None) -> Tensor:
