@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["assert_same_structure", "flatten", "is_sequence", "map_structure", "pack_sequence_as"]
+__all__ = ["assert_same_structure", "children", "flatten", "is_sequence", "map_structure", "pack_sequence_as"]
 
 
 def is_sequence(value: Any) -> bool:
@@ -19,7 +19,8 @@ def is_sequence(value: Any) -> bool:
 is_nested = is_sequence
 
 
-def _parts(structure: Any) -> list[Any]:
+def children(structure: Any) -> list[Any]:
+    """What a structure holds directly, in order."""
     if isinstance(structure, Mapping):
         try:
             keys = sorted(structure)
@@ -38,7 +39,7 @@ def flatten(structure: Any) -> list[Any]:
     while pending:
         value = pending.pop()
         if is_sequence(value):
-            pending += reversed(_parts(value))
+            pending += reversed(children(value))
         else:
             found.append(value)
     return found
@@ -64,7 +65,7 @@ def pack_sequence_as(structure: Any, flat_sequence: Sequence[Any]) -> Any:
 
 def _packed(structure: Any, values: Any) -> Any:
     # as deep as the user nested lists by hand
-    parts = [_packed(p, values) if is_sequence(p) else next(values) for p in _parts(structure)]
+    parts = [_packed(p, values) if is_sequence(p) else next(values) for p in children(structure)]
     return _like(structure, parts)
 
 
@@ -113,7 +114,7 @@ def assert_same_structure(nest1: Any, nest2: Any, check_types: bool = True) -> N
             raise TypeError(_difference(nest1, nest2, f"{type(a)} and {type(b)} differ"))
         if isinstance(a, Mapping) and isinstance(b, Mapping) and set(a) != set(b):
             raise ValueError(_difference(nest1, nest2, f"keys {list(a)} and {list(b)} differ"))
-        parts = _parts(a), _parts(b)
+        parts = children(a), children(b)
         if len(parts[0]) != len(parts[1]):
             raise ValueError(
                 _difference(nest1, nest2, f"one has {len(parts[0])} elements, the other "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self
@@ -296,6 +296,17 @@ class BaseSession:
             NotImplementedError: always.
         """
         self.partial_run_setup(fetches)
+
+    def _set_variables(self, values: Mapping[str, np.ndarray]) -> None:
+        """Give variables values, by the names of their operations, all at once.
+
+        Raises:
+            RuntimeError: the session is closed.
+        """
+        self._check_open()
+        owned = {name: np.array(value, order="C") for name, value in values.items()}
+        with self._state.lock:
+            self._state.update(owned)
 
     def _check_open(self) -> None:
         if self._closed:

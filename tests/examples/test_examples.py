@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import graphc as tf
-from examples import linear_regression, logistic_regression, mnist
+from examples import linear_regression, logistic_regression, mnist, save_restore
 
 EXAMPLES = Path(mnist.__file__).resolve().parent
 
@@ -34,9 +34,16 @@ def test_mnist() -> None:
     assert mnist.main(epochs=2, page=None) > 0.90
 
 
+def test_save_restore(tmp_path: Path) -> None:
+    first, second = save_restore.main(epochs=1, folder=tmp_path)
+    assert second[0] == 2 * first[0]
+    assert second[1] == first[2]
+    assert 0.1 > first[1] < first[2] > 0.8
+
+
 def test_all_examples_are_tested() -> None:
     scripts = {p.stem for p in EXAMPLES.glob("*.py")} - {"digits", "__init__"}
-    assert scripts == {"linear_regression", "logistic_regression", "mnist"}
+    assert scripts == {"linear_regression", "logistic_regression", "mnist", "save_restore"}
 
 
 @pytest.mark.slow

@@ -1,0 +1,1 @@
+"""TensorFlow's checkpoint files: tensors by name in an index (a sorted table) and a data file."""

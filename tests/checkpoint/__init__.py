@@ -1,0 +1,1 @@
+"""Checkpoint files: their format, damage to them, and interrupted saves."""
