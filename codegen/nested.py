@@ -16,7 +16,7 @@ import numpy as np
 
 from graphc.codegen.bound import Structure
 from graphc.codegen.cpu import entry as native
-from graphc.codegen.cpu.driver import address_of
+from graphc.codegen.cpu.words import address_of
 from graphc.codegen.state import SessionState
 from graphc.ir.errors import InvalidArgumentError
 from graphc.ir.function import Function

@@ -8,15 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["assert_same_structure", "children", "flatten", "is_sequence", "map_structure", "pack_sequence_as"]
+__all__ = [
+    "assert_same_structure",
+    "children",
+    "flatten",
+    "is_sequence",
+    "map_structure",
+    "pack_sequence_as",
+]
 
 
 def is_sequence(value: Any) -> bool:
     """Whether a value is a structure of others: a list, tuple, named tuple or dict."""
     return isinstance(value, (list, tuple, Mapping))
-
-
-is_nested = is_sequence
 
 
 def children(structure: Any) -> list[Any]:

@@ -1,5 +1,10 @@
 """`tf.nn`, as TF1 spells it."""
 
+from graphc.nn import rnn_cell as rnn_cell
+from graphc.nn.unrolled import static_bidirectional_rnn as static_bidirectional_rnn
+from graphc.nn.unrolled import static_rnn as static_rnn
+from graphc.nn.unrolled import static_state_saving_rnn as static_state_saving_rnn
+from graphc.ops.batch_norm_ops import fused_batch_norm as fused_batch_norm
 from graphc.ops.conv_ops import atrous_conv2d as atrous_conv2d
 from graphc.ops.conv_ops import atrous_conv2d_transpose as atrous_conv2d_transpose
 from graphc.ops.conv_ops import conv1d as conv1d
@@ -14,11 +19,6 @@ from graphc.ops.conv_ops import conv3d_backprop_filter_v2 as conv3d_backprop_fil
 from graphc.ops.conv_ops import conv3d_transpose as conv3d_transpose
 from graphc.ops.conv_ops import conv_transpose as conv_transpose
 from graphc.ops.conv_ops import convolution as convolution
-from graphc.ops.batch_norm_ops import fused_batch_norm as fused_batch_norm
-from graphc.nn import rnn_cell as rnn_cell
-from graphc.nn.unrolled import static_bidirectional_rnn as static_bidirectional_rnn
-from graphc.nn.unrolled import static_rnn as static_rnn
-from graphc.nn.unrolled import static_state_saving_rnn as static_state_saving_rnn
 from graphc.ops.embedding_ops import embedding_lookup as embedding_lookup
 from graphc.ops.nn_impl import (
     batch_norm_with_global_normalization as batch_norm_with_global_normalization,

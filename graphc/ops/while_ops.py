@@ -270,7 +270,9 @@ def _invariants(structure: Any, invariants: Any) -> list[Any]:
         while pending:
             value, shape = pending.pop()
             if nest.is_sequence(value) and nest.is_sequence(shape) and len(value) == len(shape):
-                pending += reversed(list(zip(nest._parts(value), nest._parts(shape), strict=True)))
+                pending += reversed(
+                    list(zip(nest.children(value), nest.children(shape), strict=True))
+                )
             else:
                 found.append(shape)
         return found

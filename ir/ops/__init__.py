@@ -8,9 +8,9 @@ from graphc.ir.ops import adjoint as adjoint
 from graphc.ir.ops import arithmetic as arithmetic
 from graphc.ir.ops import batch_norm as batch_norm
 from graphc.ir.ops import checks as checks
+from graphc.ir.ops import control_flow as control_flow
 from graphc.ir.ops import convolution as convolution
 from graphc.ir.ops import convolving as convolving
-from graphc.ir.ops import control_flow as control_flow
 from graphc.ir.ops import core as core
 from graphc.ir.ops import cross_entropy as cross_entropy
 from graphc.ir.ops import depthwise as depthwise

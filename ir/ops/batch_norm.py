@@ -215,8 +215,8 @@ for _name, _more in (("", ()), ("V2", ()), ("V3", ("reserve_space_3",))):
         name=f"FusedBatchNorm{_name}",
         doc="y = (x - mean) / sqrt(variance + epsilon) * scale + offset over the channels of "
         "images. With is_training mean and variance are those of x, given out with the unbiased "
-        "variance, n / (n - 1) of the other, in batch_variance; else they are the operands, and the "
-        "reserved spaces hold zeros.",
+        "variance, n / (n - 1) of the other, in batch_variance; else they are the operands, and "
+        "the reserved spaces hold zeros.",
         inputs=("x", "scale", "offset", "mean", "variance"),
         outputs=(*_OUTPUTS, *_more),
         attrs=_ATTRS,
