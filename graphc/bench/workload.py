@@ -77,6 +77,23 @@ class Inference:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkTraining:
+    """One step of Adam on a network of `networks`: a batch in, weights updated, the loss out."""
+
+    network: str
+    batch: int
+    rate: float = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkInference:
+    """The logits of a network of `networks` for one batch; its weights are variables."""
+
+    network: str
+    batch: int
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """A program in a new process (`programs.py`).
 
@@ -90,7 +107,7 @@ class Program:
     cold: bool = False
 
 
-Task = Formula | Unseen | Training | Inference | Program
+Task = Formula | Unseen | Training | Inference | NetworkTraining | NetworkInference | Program
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from graphc.bench.mlp import BETA1, BETA2, CHECKED_STEPS, EPSILON, batch_of, first_weights
+from graphc.bench.networks import networks
 from graphc.bench.workload import (
     Array,
     Formula,
@@ -17,6 +18,8 @@ from graphc.bench.workload import (
     Inputs,
     Missing,
     Model,
+    NetworkInference,
+    NetworkTraining,
     Prepared,
     Training,
     Unseen,
@@ -41,6 +44,10 @@ def prepare(workload: Workload, inputs: Inputs, threads: int) -> Prepared:
             forward = partial(jax.jit(_logits), _layers(model))
             x = _on_device(batch_of(model)[0])
             return Prepared(partial(_wait, forward), (x,), lambda: as_arrays(forward(x)))
+        case NetworkTraining(name, size, rate):
+            return _network_training(name, size, rate)
+        case NetworkInference(name, size):
+            return _network_inference(name, size)
         case _:
             raise Missing("no form in JAX")
 
@@ -101,3 +108,51 @@ def _training(model: Model) -> Prepared:
         return [np.array(losses), np.asarray(state[0][0][-1][0])]
 
     return Prepared(step, (x, y), outputs)
+
+
+def _form(name: str) -> Any:
+    form = networks()[name].jax
+    if form is None:
+        raise Missing("no form in JAX")
+    return partial(form, jax)
+
+
+def _network_training(name: str, size: int, rate: float) -> Prepared:
+    network, form = networks()[name], _form(name)
+
+    def loss_of(weights: Any, x: Any, y: Any) -> Any:
+        chosen = jnp.take_along_axis(jax.nn.log_softmax(form(weights, x)), y[:, None], axis=1)
+        return -chosen.mean()
+
+    @partial(jax.jit, donate_argnums=0)
+    def update(state: Any, x: Any, y: Any) -> Any:
+        weights, m, v, count = state
+        loss, gradient = jax.value_and_grad(loss_of)(weights, x, y)
+        count = count + 1
+        step = rate * jnp.sqrt(1 - BETA2**count) / (1 - BETA1**count)
+        m = jax.tree.map(lambda m, g: m + (g - m) * (1 - BETA1), m, gradient)
+        v = jax.tree.map(lambda v, g: v + (g * g - v) * (1 - BETA2), v, gradient)
+        new = jax.tree.map(lambda p, m, v: p - step * m / (jnp.sqrt(v) + EPSILON), weights, m, v)
+        return (new, m, v, count), loss
+
+    weights = {key: jnp.asarray(value) for key, value in network.weights().items()}
+    zeros = partial(jax.tree.map, jnp.zeros_like, weights)
+    state: list[Any] = [(weights, zeros(), zeros(), jnp.zeros((), jnp.float32))]
+    x, y = map(_on_device, network.batch(size))
+
+    def step(x: Any, y: Any) -> float:
+        state[0], loss = update(state[0], x, y)
+        return float(loss)
+
+    def outputs() -> list[Array]:
+        return [np.array([step(x, y) for _ in range(CHECKED_STEPS)])]
+
+    return Prepared(step, (x, y), outputs)
+
+
+def _network_inference(name: str, size: int) -> Prepared:
+    network = networks()[name]
+    weights = {key: jnp.asarray(value) for key, value in network.weights().items()}
+    forward = partial(jax.jit(_form(name)), weights)
+    x = _on_device(network.batch(size)[0])
+    return Prepared(partial(_wait, forward), (x,), lambda: as_arrays(forward(x)))

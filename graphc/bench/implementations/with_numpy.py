@@ -13,6 +13,8 @@ from graphc.bench.workload import (
     Inference,
     Inputs,
     Missing,
+    NetworkInference,
+    NetworkTraining,
     Prepared,
     Training,
     Unseen,
@@ -59,5 +61,10 @@ def reference(workload: Workload, inputs: Inputs) -> list[Array]:
             return training_outputs(model)
         case Inference(model):
             return inference_outputs(model)
+        case NetworkTraining() | NetworkInference() as task:
+            import graphc as tf
+            from graphc.bench.implementations.tf1 import network_reference
+
+            return network_reference(tf, task)
         case _:
             raise Missing(f"{workload.name}: the row says no reference")

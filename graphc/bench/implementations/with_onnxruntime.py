@@ -11,6 +11,7 @@ import onnxruntime
 from onnx import helper, numpy_helper
 
 from graphc.bench.mlp import batch_of, first_weights
+from graphc.bench.networks import networks
 from graphc.bench.workload import (
     Array,
     Formula,
@@ -18,6 +19,7 @@ from graphc.bench.workload import (
     Inputs,
     Missing,
     Model,
+    NetworkInference,
     OnnxNodes,
     Prepared,
     Workload,
@@ -34,6 +36,12 @@ def prepare(workload: Workload, inputs: Inputs, threads: int) -> Prepared:
         case Inference(model):
             nodes, constants = _network(model)
             return _prepared(nodes, batch_of(model)[:1], constants, threads)
+        case NetworkInference(name, size):
+            network = networks()[name]
+            if network.onnx is None:
+                raise Missing("no form in ONNX")
+            nodes, constants = network.onnx(network.weights())
+            return _prepared(nodes, network.batch(size)[:1], constants, threads)
         case _:
             raise Missing("no form in ONNX")
 

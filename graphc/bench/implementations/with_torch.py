@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from graphc.bench.mlp import CHECKED_STEPS, batch_of, first_weights
+from graphc.bench.networks import networks
 from graphc.bench.workload import (
     Array,
     Formula,
@@ -16,6 +17,8 @@ from graphc.bench.workload import (
     Inputs,
     Missing,
     Model,
+    NetworkInference,
+    NetworkTraining,
     Prepared,
     Training,
     Unseen,
@@ -40,6 +43,10 @@ def prepare(workload: Workload, inputs: Inputs, threads: int) -> Prepared:
             network, x = _network(model), torch.from_numpy(batch_of(model)[0])
             forward = torch.inference_mode()(network)
             return Prepared(forward, (x,), lambda: _arrays(forward(x)))
+        case NetworkTraining(name, size, rate):
+            return _network_training(name, size, rate)
+        case NetworkInference(name, size):
+            return _network_inference(name, size)
         case _:
             raise Missing("no form in PyTorch")
 
@@ -89,3 +96,35 @@ def _training(model: Model) -> Prepared:
         return [losses.numpy(), network[-1].weight.detach().numpy().T]
 
     return Prepared(step, (x, y), outputs)
+
+
+def _made(name: str) -> Any:
+    network = networks()[name]
+    if network.torch is None:
+        raise Missing("no form in PyTorch")
+    return network.torch(torch, network.weights())
+
+
+def _network_training(name: str, size: int, rate: float) -> Prepared:
+    module = _made(name)
+    trained = [p for p in module.parameters() if p.requires_grad]
+    optimizer = torch.optim.Adam(trained, lr=rate)
+    x, y = map(torch.from_numpy, networks()[name].batch(size))
+
+    def step(x: Any, y: Any) -> float:
+        optimizer.zero_grad(set_to_none=True)
+        loss = torch.nn.functional.cross_entropy(module(x), y)
+        loss.backward()
+        optimizer.step()
+        return float(loss.item())
+
+    def outputs() -> list[Array]:
+        return [torch.tensor([step(x, y) for _ in range(CHECKED_STEPS)]).numpy()]
+
+    return Prepared(step, (x, y), outputs)
+
+
+def _network_inference(name: str, size: int) -> Prepared:
+    forward = torch.inference_mode()(_made(name).eval())
+    x = torch.from_numpy(networks()[name].batch(size)[0])
+    return Prepared(forward, (x,), lambda: _arrays(forward(x)))

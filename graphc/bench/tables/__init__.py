@@ -13,16 +13,21 @@ def all_workloads() -> tuple[Workload, ...]:
     """Every row, in the order in which results are shown."""
     from graphc.bench.tables import (
         compiling,
+        convolution,
         dispatch,
         elementwise,
         inference,
         matmul,
         memory,
+        networks,
         rows,
         training,
     )
 
-    families = (dispatch, elementwise, rows, matmul, training, inference, compiling, memory)
+    families = (
+        dispatch, elementwise, rows, matmul, convolution, training, inference, networks, compiling,
+        memory,
+    )  # fmt: skip
     found = tuple(row for family in families for row in family.ROWS)
     names = [row.name for row in found]
     assert len(set(names)) == len(names), f"workloads share a name: {sorted(names)}"
