@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import graphc as tf
-from examples import linear_regression, logistic_regression, mnist, save_restore
+from examples import linear_regression, logistic_regression, mnist, save_restore, transformer
 
 EXAMPLES = Path(mnist.__file__).resolve().parent
 
@@ -41,9 +41,19 @@ def test_save_restore(tmp_path: Path) -> None:
     assert 0.1 > first[1] < first[2] > 0.8
 
 
+def test_transformer() -> None:
+    assert transformer.main(epochs=2, images=1500) > 0.5
+
+
 def test_all_examples_are_tested() -> None:
     scripts = {p.stem for p in EXAMPLES.glob("*.py")} - {"digits", "__init__"}
-    assert scripts == {"linear_regression", "logistic_regression", "mnist", "save_restore"}
+    assert scripts == {
+        "linear_regression",
+        "logistic_regression",
+        "mnist",
+        "save_restore",
+        "transformer",
+    }
 
 
 @pytest.mark.slow
