@@ -12,6 +12,7 @@ from graphc.codegen.cpu import packing, windows
 from graphc.codegen.cpu.integers import known
 from graphc.codegen.cpu.problem import (
     MOST_BLOCK_ROWS,
+    PACKED_PANELS,
     block_bytes,
     blocking,
     longest_k,
@@ -30,9 +31,9 @@ from graphc.codegen.kernel import Access, Size
 UNPACKED_ROWS, UNPACKED_ROWS_LARGE = 48, 8
 UNPACKED_BYTES = 256 << 10
 UNPACKED_BYTES_NEAR = 16 << 10  # B stays in the first-level cache: any number of rows
-# Up to as many steps of k, or panels, read A where it lies if its rows are adjacent: a tile then
-# takes few bytes of each cache line, bad for long stretches of k (512^3: 78, packed 89).
-PACKED_K, PACKED_PANELS = 64, 4
+# Up to as many steps of k (and `PACKED_PANELS`) read A where it lies if its rows are adjacent: a
+# tile then takes few bytes of each cache line, bad for long stretches (512^3: 78, packed 89).
+PACKED_K = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +104,10 @@ class Nest:
         self.columns, self.k = w.size(w.problem.columns), w.problem.steps(w.integers)
         available = tile_rows(w.problem, self.block)
         module, resume = w.builder.module, self.block.may_split
-        self.packs_left = self.problem.left_transposed and not self.problem.windowed
-        if self.problem.windowed:
+        self.packs_windows = self.problem.packs_windows(w.tile)
+        self.in_tables = self.problem.windowed and not self.packs_windows
+        self.packs_left = self.problem.left_transposed and not self.in_tables
+        if self.in_tables:
             self.panel = window_panel(module, w.tile, available, resume)
         else:
             self.panel = panel_function(module, w.tile, available, resume, self.packs_left)
@@ -188,7 +191,7 @@ class Nest:
             i.select(worth, block, address, "ptr"),
             row_bytes,
             i.select(worth, "0", k_bytes),
-            i.select(worth, w.bytes(i.add(place.steps, str(packing.BLOCK_PADDING))), row_bytes),
+            i.select(worth, self._tile_step(place), row_bytes),
             i.select(worth, str(tile.size), "0"),
         )
 
@@ -201,7 +204,8 @@ class Nest:
         return table
 
     def _rows(self, place: Place, steps: str) -> Matrix:
-        """A block of rows with windows: the table of their addresses, and that of steps."""
+        """A block of rows with windows: the table of their addresses and that of steps, or packed
+        by both."""
         w, problem = self.w, self.problem
         most = problem.rows if isinstance(problem.rows, int) else MOST_BLOCK_ROWS
         table = w.scratch("rows", max(1, min(most, MOST_BLOCK_ROWS)) * windows.ENTRY)
@@ -209,12 +213,27 @@ class Nest:
         base = w.builder.let("base", f"ptrtoint ptr {base} to i64")
         digits = self._digits(problem.contraction.rows)
         windows.fill(w.builder, self.tile, table, base, (place.row, place.rows), digits)
-        return Matrix(table, "", steps, str(windows.ENTRY))
+        if self.in_tables:
+            return Matrix(table, "", steps, str(windows.ENTRY))
+        block = w.scratch("block_a", block_bytes(problem, self.tile, self.block))
+        w.call(
+            windows.pack_rows(w.builder.module, self.tile, tile_rows(problem, self.block)),
+            f"ptr {table}", f"ptr {steps}", f"ptr {block}", f"i64 {place.steps}",
+            f"i64 {place.rows}",
+        )  # fmt: skip
+        element = str(self.tile.size)
+        return Matrix(block, element, "0", self._tile_step(place), element)
+
+    def _tile_step(self, place: Place) -> str:
+        """What a tile's address in a packed block grows with each row before it."""
+        return self.w.bytes(self.i.add(place.steps, str(packing.BLOCK_PADDING)))
 
     def _digits(self, digits: tuple[tuple[Size, Size], ...]) -> list[tuple[str, str]]:
-        """Extents, and steps in bytes."""
-        w = self.w
-        return [(w.size(extent), w.bytes(w.size(step))) for extent, step in digits]
+        """Extents and steps in bytes, as many as both tables need: they share a function."""
+        w, c = self.w, self.problem.contraction
+        more = max(len(c.rows), len(c.k)) - len(digits)
+        sizes = [(w.size(extent), w.bytes(w.size(step))) for extent, step in digits]
+        return [("1", "0")] * more + sizes
 
     def _right_at(self, offset: str, column: str) -> tuple[str, str, str]:
         """B from a column and an offset of k in bytes on: (address, strides of columns and of k in
@@ -437,7 +456,7 @@ class Nest:
     ) -> None:
         more = (f"i64 {left.tile}", f"i64 {left.tile_k}") if self.packs_left else ()
         operand = [f"ptr {left.address}", f"i64 {left.row}", f"i64 {left.k}"]
-        if self.problem.windowed:
+        if self.in_tables:
             operand = [f"ptr {left.address}", f"ptr {left.k}"]
         self.w.call(
             self.panel, *operand, f"ptr {right.address}", f"i64 {right.k}", f"i64 {k}",

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from graphc.codegen.cpu.integers import Integers, known
 from graphc.codegen.cpu.packing import BLOCK_PADDING, PANEL_PADDING
-from graphc.codegen.cpu.tiles import GROUP, ROWS, SPARE_ROWS, Tile, rows_used
+from graphc.codegen.cpu.tiles import GROUP, ROWS, SPARE_ROWS, WINDOW_ROWS, Tile, rows_used
 from graphc.codegen.kernel import Access, Contraction, D, Kernel, Size, Store
 from graphc.ir.dtypes import DType
 
@@ -23,6 +23,10 @@ BLOCK_BYTES = 96 << 10  # a block of A: stays in the second-level cache while pa
 MOST_BLOCK_ROWS = 384
 STRETCH_BYTES = 2 << 10  # of a row of A, in one stretch of k, if k is split
 STRETCH_BYTES_PACKED = 1 << 10  # likewise, where blocks of A are packed
+# Likewise, where a step takes few bytes of a cache line of A in place: the lines of a stretch stay
+# in the first-level cache (filters' gradient 64x14x14x32 -> 64, 5x5: 79 with 1 KB, 92 so).
+STRETCH_BYTES_WINDOWS = 384
+PACKED_PANELS = 4  # up to as many panels of B read A where it lies, even if its rows are adjacent
 WHOLE_BYTES = 3200  # of a row of A, up to which k is not split
 WHOLE_BYTES_HOMELESS = 6 << 10  # likewise, where partial sums would need scratch
 PARTIAL_BYTES = 184 << 10  # partial sums between stretches of k
@@ -125,6 +129,11 @@ class Problem:
         _, row, k = self.left
         return row == 1 and k != 1
 
+    def packs_windows(self, tile: Tile) -> bool:
+        """Whether blocks of rows with windows are packed: as many panels use them."""
+        few = isinstance(self.columns, int) and self.columns <= PACKED_PANELS * tile.columns
+        return self.windowed and self.left_transposed and not few
+
     @cached_property
     def vector_form(self) -> str | None:
         """How one row times a matrix is computed: "rank" (add scaled rows of the matrix), "dot"
@@ -212,7 +221,7 @@ class Blocking:
 def blocking(problem: Problem, tile: Tile, i: Integers) -> Blocking:
     """The blocking, with as much of it known when compiling as the sizes allow."""
     longest = longest_k(problem, tile)
-    size = STRETCH_BYTES_PACKED if problem.left_transposed else STRETCH_BYTES
+    size = _transposed_stretch(problem, tile) if problem.left_transposed else STRETCH_BYTES
     stretch = size // tile.size
     rows = str(_rows_at_once(problem, tile))
     extent, steps = problem.steps(i), problem.most_steps
@@ -239,10 +248,15 @@ def _even_stretch(k: int, longest: int) -> int:
 def longest_k(problem: Problem, tile: Tile) -> int:
     """The longest stretch of k that scratch memory is made for: k is not split up to it."""
     if problem.left_transposed:
-        size = STRETCH_BYTES_PACKED
+        size = _transposed_stretch(problem, tile)
     else:
         size = WHOLE_BYTES if problem.home else WHOLE_BYTES_HOMELESS
     return min(size // tile.size, _panel_space(problem, tile))
+
+
+def _transposed_stretch(problem: Problem, tile: Tile) -> int:
+    in_place = problem.windowed and not problem.packs_windows(tile)
+    return STRETCH_BYTES_WINDOWS if in_place else STRETCH_BYTES_PACKED
 
 
 def _panel_space(problem: Problem, tile: Tile) -> int:
@@ -311,12 +325,13 @@ def tile_rows(problem: Problem, block: Blocking) -> tuple[int, ...]:
     """The micro-kernels to write, by rows: just what the shape needs where it is known, else some
     that can make up any number."""
     rows, height = problem.rows, known(block.block)
+    spare = WINDOW_ROWS if problem.windowed else SPARE_ROWS
     if not isinstance(rows, int) or height is None:
-        return SPARE_ROWS
+        return spare
     if rows <= ROWS:
         return tuple(sorted({rows, 1}, reverse=True)) if rows > 0 else (1,)
     if len(problem.batch_axes) == 0 or rows > int(block.rows):
-        return SPARE_ROWS  # begin and end may cut the rows anywhere
+        return spare  # begin and end may cut the rows anywhere
     return rows_used({min(rows, height), rows % height})
 
 

@@ -9,7 +9,7 @@ end: whatever tile an element is in, its bits are the same.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -20,6 +20,7 @@ from graphc.ir.dtypes import DType
 
 ROWS = 6  # rows of the largest tile: 12 accumulators of 16 registers, or 24 of 32
 SPARE_ROWS = (6, 5, 4, 1)  # cuts any number of rows; 2 and 3 are rare, and a variant costs 2-3 ms
+WINDOW_ROWS = (6, 4, 1)  # likewise for the many rows of products with windows
 GROUP = 8 * ROWS  # rows whose sums wait in the first-level cache for the epilogue
 MOST_ROWS = GROUP + 15  # rows of the last group: see `groups`
 PREFETCH_K = 255  # stretches of k beyond which tiles are fetched for
@@ -142,9 +143,9 @@ def _rows_of(count: int, cuts: tuple[int, ...]) -> set[int]:
 # -- micro-kernels
 
 # Strides are in bytes.
-_TILE_ARGUMENTS = (
-    "ptr noalias readonly %a, i64 %a_row, i64 %a_k, ptr noalias readonly %b, i64 %b_k, i64 %k, "
-    "ptr %from, i64 %from_row, ptr %to, i64 %to_row"
+_LEFT = "ptr noalias readonly %a, i64 %a_row, i64 %a_k"
+TILE_ARGUMENTS = (
+    "ptr noalias readonly %b, i64 %b_k, i64 %k, ptr %from, i64 %from_row, ptr %to, i64 %to_row"
 )
 
 
@@ -199,7 +200,7 @@ def tile_function(module: ModuleText, tile: Tile, rows: int, resume: bool) -> st
         "end:",
         *finish_tile(tile, rows, resume),
     ]
-    return module.require(name, tile.define(f"void {name}({_TILE_ARGUMENTS})", lines))
+    return module.require(name, tile.define(f"void {name}({_LEFT}, {TILE_ARGUMENTS})", lines))
 
 
 def finish_tile(tile: Tile, rows: int, resume: bool) -> list[str]:
@@ -237,61 +238,72 @@ def cut_table(module: ModuleText, available: tuple[int, ...]) -> str:
     return module.require(name, f"{name} = internal constant [{len(cuts)} x i8] [{sizes}]")
 
 
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """How a panel function goes over rows of A.
+
+    `formals` are the arguments for A of panel functions and micro-kernels, `passed` what is passed
+    on to the latter. `%pa` begins at `start` and grows by `step` with each row. `row`: the stride
+    by which the next tile's rows are fetched (None: they are not). `more`: further arguments of the
+    panel function, from which the lines `before` compute what is passed.
+    """
+
+    formals: str
+    start: str
+    step: str
+    passed: str
+    row: str | None
+    more: str = ""
+    before: tuple[str, ...] = ()
+
+
+_ROWS = Walk(_LEFT, "%a", "%a_row", "ptr %pa, i64 %a_row, i64 %a_k", "%a_row")
+_ADJACENT = Walk(
+    _LEFT,
+    "%a",
+    "%a_tile",
+    "ptr %pa, i64 %a_row, i64 %a_k.tile",
+    "%a_row",
+    ", i64 %a_tile, i64 %a_tile_k",
+    ("  %a_k.more = mul i64 %r, %a_tile_k", "  %a_k.tile = add i64 %a_k, %a_k.more"),
+)
+
+
 def panel_function(
     module: ModuleText, tile: Tile, available: tuple[int, ...], resume: bool, adjacent: bool
 ) -> str:
     """Define (once) the product of any number of rows of A with one panel of B; its name.
 
     The arguments are a micro-kernel's and `i64 %count`, the rows; k may be 0. A panel is
-    `tile.columns` wide.
-    With `adjacent` rows of A come two more: `i64 %a_tile`, what a tile's address grows with each
-    row before it, and `i64 %a_tile_k`, to be added to `a_k` for each row of the tile.
+    `tile.columns` wide. With `adjacent` rows of A come two more: `i64 %a_tile`, what a tile's
+    address grows with each row before it, and `i64 %a_tile_k`, to be added to `a_k` for each row of
+    the tile.
     """
     functions = {r: tile_function(module, tile, r, resume) for r in available}
     stem = f"{''.join(map(str, available))}x{tile.vectors}_{tile.dtype.name}"
     name = f"@panel_{stem}{'_resume' if resume else ''}{'_adjacent' if adjacent else ''}"
-    more = ", i64 %a_tile, i64 %a_tile_k" if adjacent else ""
-    step, k_step = ("%a_tile", "%a_k.tile") if adjacent else ("%a_row", "%a_k")
-    left = f"ptr %pa, i64 %a_row, i64 {k_step}"
-    return panel_text(
-        module, tile, functions, name, _TILE_ARGUMENTS, "%a", step, left,
-        "from" if resume else "to", more, _ADJACENT if adjacent else (), "%a_row",
-    )  # fmt: skip
+    return panel_over(module, tile, name, functions, _ADJACENT if adjacent else _ROWS, resume)
 
 
-def panel_text(
-    module: ModuleText,
-    tile: Tile,
-    functions: dict[int, str],
-    name: str,
-    arguments: str,
-    start: str,
-    step: str,
-    left: str,
-    sums: str,
-    more: str = "",
-    before_call: Sequence[str] = (),
-    row: str | None = None,
+def panel_over(
+    module: ModuleText, tile: Tile, name: str, functions: dict[int, str], walk: Walk, resume: bool
 ) -> str:
-    """Define (once) the function that cuts rows into tiles and calls the micro-kernels.
-
-    `functions` are they, by rows. `%pa` begins at `start` and grows by `step` with each row;
-    `left` are the micro-kernel's arguments for A. `row`: the stride of rows of A by which the next
-    tile's are fetched (None: they are not). `sums`: "to" or "from", which is to be fetched.
-    """
+    """Define (once) the function that cuts rows into tiles for the micro-kernels `functions` (by
+    rows); its name."""
     available = tuple(functions)
     pointers = ", ".join(f"ptr {functions.get(r, 'null')}" for r in range(ROWS + 1))
     table = f"@tiles_{name[1:]}"
+    module.require(table, f"{table} = internal constant [{ROWS + 1} x ptr] [{pointers}]")
     cut, cuts = cut_table(module, available), row_cuts(available)
-    passed = f"{left}, ptr %b, i64 %b_k, i64 %k, ptr %pf, i64 %from_row, ptr %pt, i64 %to_row"
-    if name not in module.parts:
-        module.require(table, f"{table} = internal constant [{ROWS + 1} x ptr] [{pointers}]")
+    passed = (
+        f"{walk.passed}, ptr %b, i64 %b_k, i64 %k, ptr %pf, i64 %from_row, ptr %pt, i64 %to_row"
+    )
     lines = [
         "  %some = icmp ne i64 %k, 0",
         "  br i1 %some, label %loop, label %clear",
         "loop:",
         "  %left = phi i64 [ %count, %entry ], [ %left.next, %product ]",
-        f"  %pa = phi ptr [ {start}, %entry ], [ %pa.next, %product ]",
+        f"  %pa = phi ptr [ {walk.start}, %entry ], [ %pa.next, %product ]",
         "  %pf = phi ptr [ %from, %entry ], [ %pf.next, %product ]",
         "  %pt = phi ptr [ %to, %entry ], [ %pt.next, %product ]",
         f"  %many = icmp ugt i64 %left, {len(cuts) - 1}",
@@ -303,7 +315,7 @@ def panel_text(
         "call:",
         *(
             line
-            for p, stride in (("pa", step), ("pf", "%from_row"), ("pt", "%to_row"))
+            for p, stride in (("pa", walk.step), ("pf", "%from_row"), ("pt", "%to_row"))
             for line in (
                 f"  %{p}.step = mul i64 %r, {stride}",
                 f"  %{p}.next = getelementptr i8, ptr %{p}, i64 %{p}.step",
@@ -312,12 +324,12 @@ def panel_text(
         f"  %long = icmp sgt i64 %k, {PREFETCH_K}",
         "  br i1 %long, label %fetch, label %product",
         "fetch:",
-        *_prefetches(tile, sums, row),
+        *_prefetches(tile, "from" if resume else "to", walk.row),
         "  br label %product",
         "product:",
         f"  %entry.of = getelementptr ptr, ptr {table}, i64 %r",
         "  %f = load ptr, ptr %entry.of",
-        *before_call,
+        *walk.before,
         f"  call fastcc void %f({passed})",
         "  %left.next = sub i64 %left, %r",
         "  %more = icmp sgt i64 %left.next, 0",
@@ -333,14 +345,8 @@ def panel_text(
         "end:",
         "  ret void",
     ]
-    signature = f"void {name}({arguments}, i64 %count{more})"
+    signature = f"void {name}({walk.formals}, {TILE_ARGUMENTS}, i64 %count{walk.more})"
     return module.require(name, tile.define(signature, lines))
-
-
-_ADJACENT = (
-    "  %a_k.more = mul i64 %r, %a_tile_k",
-    "  %a_k.tile = add i64 %a_k, %a_k.more",
-)
 
 
 def _prefetches(tile: Tile, sums: str, row: str | None) -> list[str]:

@@ -12,14 +12,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphc.codegen.cpu.integers import Integers
-from graphc.codegen.cpu.text import Builder, ModuleText
-from graphc.codegen.cpu.tiles import Tile, finish_tile, panel_text
+from graphc.codegen.cpu.packing import BLOCK_PADDING, function
+from graphc.codegen.cpu.text import Builder, ModuleText, vector
+from graphc.codegen.cpu.tiles import (
+    ROWS,
+    TILE_ARGUMENTS,
+    Tile,
+    Walk,
+    cut_table,
+    finish_tile,
+    panel_over,
+    row_cuts,
+)
 
 ENTRY = 8  # bytes of an entry of a table
-_ARGUMENTS = (
-    "ptr noalias readonly %rows, ptr noalias readonly %steps, ptr noalias readonly %b, i64 %b_k, "
-    "i64 %k, ptr %from, i64 %from_row, ptr %to, i64 %to_row"
-)
+_TABLES = "ptr noalias readonly %rows, ptr noalias readonly %steps"
+_WALK = Walk(_TABLES, "%rows", str(ENTRY), "ptr %pa, ptr %steps", None)
 
 
 def window_panel(module: ModuleText, tile: Tile, available: tuple[int, ...], resume: bool) -> str:
@@ -31,10 +39,7 @@ def window_panel(module: ModuleText, tile: Tile, available: tuple[int, ...], res
     functions = {r: _tile_function(module, tile, r, resume) for r in available}
     stem = f"{''.join(map(str, available))}x{tile.vectors}_{tile.dtype.name}"
     name = f"@windows_{stem}{'_resume' if resume else ''}"
-    return panel_text(
-        module, tile, functions, name, _ARGUMENTS, "%rows", str(ENTRY), "ptr %pa, ptr %steps",
-        "from" if resume else "to",
-    )  # fmt: skip
+    return panel_over(module, tile, name, functions, _WALK, resume)
 
 
 def _tile_function(module: ModuleText, tile: Tile, rows: int, resume: bool) -> str:
@@ -77,7 +82,7 @@ def _tile_function(module: ModuleText, tile: Tile, rows: int, resume: bool) -> s
         "end:",
         *finish_tile(tile, rows, resume),
     ]
-    return module.require(name, tile.define(f"void {name}({_ARGUMENTS})", lines))
+    return module.require(name, tile.define(f"void {name}({_TABLES}, {TILE_ARGUMENTS})", lines))
 
 
 Digits = Sequence[tuple[str, str]]  # extent and step in bytes of each digit, outermost first
@@ -138,3 +143,98 @@ def _write_runs(b: Builder, i: Integers, count: int) -> None:
             value = i.add(offset, i.mul(place.index, f"%s{last}"))
             at = i.address(target, i.mul(place.index, str(ENTRY)))
             b.line(f"store i64 {value}, ptr {at}")
+
+
+# -- packing
+
+
+def pack_rows(module: ModuleText, tile: Tile, available: tuple[int, ...]) -> str:
+    """Define (once) the packing of a block of rows by its tables; its name.
+
+    A tile of r rows becomes `to[k][:r]`, and tiles follow each other as the panel function cuts
+    them: what `packing.pack_rows` gives for rows that are all adjacent.
+    """
+    digits = "".join(map(str, available))
+    functions = {r: _copy_function(module, tile, r) for r in available}
+    pointers = ", ".join(f"ptr {functions.get(r, 'null')}" for r in range(ROWS + 1))
+    table = f"@packs_windows_{digits}_{tile.dtype.name}"
+    module.require(table, f"{table} = internal constant [{ROWS + 1} x ptr] [{pointers}]")
+    cut, last = cut_table(module, available), len(row_cuts(available)) - 1
+    gather = _gather_function(module, tile)
+
+    def write(b: Builder, i: Integers) -> None:
+        step = i.mul(i.add("%count", str(BLOCK_PADDING)), str(tile.size))
+        with b.loop("place", "0", "%height", "%cut") as loop:
+            left = i.min(i.sub("%height", loop.index), str(last))
+            byte = b.here("byte", f"load i8, ptr {i.address(cut, left)}")
+            b.line(f"%cut = zext i8 {byte} to i64")
+            rows = i.address("%rows", i.mul(loop.index, str(ENTRY)))
+            first = b.here("first", f"load ptr, ptr {rows}")
+            target = i.address("%to", i.mul(loop.index, step))
+            which = b.here("which", f"getelementptr ptr, ptr {table}, i64 %cut")
+            copy = b.here("copy", f"load ptr, ptr {which}")
+            passed = f"ptr %steps, ptr {target}, i64 %count"
+
+            def together() -> None:
+                b.line(f"call fastcc void {copy}(ptr {first}, {passed})")
+
+            def apart() -> None:
+                b.line(f"call fastcc void {gather}(ptr {rows}, {passed}, i64 %cut)")
+
+            b.either("tile", _adjacent(b, i, tile, rows, first), None, together, apart)
+
+    name = f"@pack_windows_{digits}_{tile.dtype.name}"
+    arguments = f"{_TABLES}, ptr noalias %to, i64 %count, i64 %height"
+    return function(module, tile, name, arguments, write)
+
+
+def _adjacent(b: Builder, i: Integers, tile: Tile, rows: str, first: str) -> str:
+    """The condition that the `%cut` rows from `first` on follow each other in memory."""
+    wanted = b.here("wanted", f"ptrtoint ptr {first} to i64")
+    carried = [("all", "i1", "true"), ("wanted", "i64", wanted)]
+    with b.loop("row", "0", "%cut", carried=carried, nonempty=True) as loop:
+        at = i.address(rows, i.mul(loop.index, str(ENTRY)))
+        row = b.here("row", f"load i64, ptr {at}")
+        same = b.here("same", f"icmp eq i64 {row}, {loop.carried[1]}")
+        every = b.here("every", f"and i1 {same}, {loop.carried[0]}")
+        loop.next = (every, i.add(loop.carried[1], str(tile.size)))
+    return loop.results[0]
+
+
+def _copy_function(module: ModuleText, tile: Tile, rows: int) -> str:
+    """Define (once) `to[k][:] = from[steps[k]][:rows]`; its name."""
+    kind = vector(tile.element, rows)
+
+    def write(b: Builder, i: Integers) -> None:
+        with b.loop("k", "0", "%count") as loop:
+            at = i.address("%steps", i.mul(loop.index, str(ENTRY)))
+            here = i.address("%from", b.here("step", f"load i64, ptr {at}"))
+            there = i.address("%to", i.mul(loop.index, str(rows * tile.size)))
+            x = b.here("x", f"load {kind}, ptr {here}, align {tile.size}")
+            b.line(f"store {kind} {x}, ptr {there}, align {tile.size}")
+
+    name = f"@copy_window_{rows}_{tile.dtype.name}"
+    arguments = (
+        "ptr noalias readonly %from, ptr noalias readonly %steps, ptr noalias %to, i64 %count"
+    )
+    return function(module, tile, name, arguments, write)
+
+
+def _gather_function(module: ModuleText, tile: Tile) -> str:
+    """Define (once) `to[k][r] = *(rows[r] + steps[k])` for r < height; its name."""
+
+    def write(b: Builder, i: Integers) -> None:
+        with b.loop("r", "0", "%height") as r:
+            at = i.address("%rows", i.mul(r.index, str(ENTRY)))
+            row = b.here("row", f"load ptr, ptr {at}")
+            target = i.address("%to", i.mul(r.index, str(tile.size)))
+            with b.loop("k", "0", "%count") as k:
+                at = i.address("%steps", i.mul(k.index, str(ENTRY)))
+                here = i.address(row, b.here("step", f"load i64, ptr {at}"))
+                x = b.here("x", f"load {tile.element}, ptr {here}, align {tile.size}")
+                there = i.address(target, i.mul(i.mul(k.index, "%height"), str(tile.size)))
+                b.line(f"store {tile.element} {x}, ptr {there}, align {tile.size}")
+
+    name = f"@gather_windows_{tile.dtype.name}"
+    arguments = f"{_TABLES}, ptr noalias %to, i64 %count, i64 %height"
+    return function(module, tile, name, arguments, write)

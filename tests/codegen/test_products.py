@@ -85,6 +85,7 @@ CASES = (
     ((2, 5, 6, 7, 3), (2, 3, 2, 3, 6), (1, 2, 1), (1, 1, 2)),
     ((2, 8, 8, 150), (3, 3, 150, 20), (1, 1), (1, 1)),
     ((4, 20, 20, 6), (5, 5, 6, 70), (1, 1), (1, 1)),
+    ((2, 12, 12, 5), (3, 3, 5, 90), (1, 1), (1, 2)),
 )
 
 
@@ -213,7 +214,15 @@ def filters_case() -> tuple[Any, dict, tuple[int, ...]]:
     return filters(*feeds, (3, 2), (1, 1), (1, 1)), feeds, (3, 2, 6, 24)
 
 
-@pytest.mark.parametrize("make", [forward_case, long_case, filters_case])
+def wide_filters_case() -> tuple[Any, dict, tuple[int, ...]]:
+    feeds = feeds_of(normal(5, 14, 13, 7), normal(5, 12, 12, 80))
+    return filters(*feeds, (3, 2), (1, 1), (1, 1)), feeds, (3, 2, 7, 80)
+
+
+CASES_OF_PROMISES = [forward_case, long_case, filters_case, wide_filters_case]
+
+
+@pytest.mark.parametrize("make", CASES_OF_PROMISES)
 def test_same_bits_for_any_split(target: CpuTarget, make: MakeCase) -> None:
     y, feeds, shape = make()
     (kernel,) = kernels([y], feeds)
@@ -232,7 +241,7 @@ def test_same_bits_for_any_number_of_threads(make: MakeCase) -> None:
     np.testing.assert_array_equal(one.view(np.int32), two.view(np.int32))
 
 
-@pytest.mark.parametrize("make", [forward_case, long_case, filters_case])
+@pytest.mark.parametrize("make", CASES_OF_PROMISES)
 def test_nothing_outside_is_touched(target: CpuTarget, make: MakeCase) -> None:
     y, feeds, shape = make()
     (kernel,) = kernels([y], feeds)
