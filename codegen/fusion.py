@@ -86,6 +86,14 @@ class Fused:
             tensor = self.aliases[tensor]
         return tensor
 
+    def is_virtual(self, tensor: Tensor) -> bool:
+        """Whether a tensor that no group computes is index arithmetic inside its readers."""
+        return (
+            isinstance(tensor.op.definition.lowering, (low.View, low.Reshape))
+            and tensor not in self.stored
+            and tensor not in self.aliases
+        )
+
 
 def fuse(function: Function, fusion: bool = True) -> Fused:
     """Group the operations of a function. With `fusion` False every operation stands alone."""
@@ -305,7 +313,7 @@ class _Fusion:
             group, position = home
             self._permuted(group, op, position, permutation)
             return
-        if all(u.kind != "storage" for u in uses):
+        if not _need_memory(uses):
             # virtual: its readers compute the index themselves
             for number in dict.fromkeys(u.group for u in uses):
                 for index in operands:
@@ -343,11 +351,15 @@ class _Fusion:
         return "load"
 
     def _reshape(self, op: Operation, uses: list[Use]) -> None:
-        mapping = _ones_only(dims(op.inputs[0]), dims(op.outputs[0]))
+        mapping = ones_only(dims(op.inputs[0]), dims(op.outputs[0]))
         home = self._home(uses)
         if home is not None and mapping is not None and self._stays_inside(uses, home[0]):
             group, position = home
             self._permuted(group, op, position, mapping)
+            return
+        if mapping is not None and _is_strided_view(op.inputs[0]) and not _need_memory(uses):
+            for number in dict.fromkeys(u.group for u in uses):
+                self._use(op.inputs[0], Use(number, "load"))
             return
         self.aliases[op.outputs[0]] = op.inputs[0]
         for number in dict.fromkeys(u.group for u in uses):
@@ -376,15 +388,29 @@ def _is_one(size: Any) -> bool:
     return isinstance(size, int) and size == 1
 
 
+def _need_memory(uses: Sequence[Use]) -> bool:
+    return any(u.kind == "storage" for u in uses)
+
+
 def _is_strided(tensor: Tensor) -> bool:
-    """Whether the views behind a tensor only stride over memory (no gathers, no padding)."""
-    op = tensor.op
-    while isinstance(op.definition.lowering, low.View):
-        lowering = op.definition.lowering
-        if lowering.regions(op) or any(i.indirect for i in lowering.index(op)):
-            return False
-        op = op.inputs[0].op
-    return True
+    """Whether what is virtual behind a tensor only strides over memory (no gathers, no padding):
+    views, and reshapes of views that add and drop axes of size 1.
+    """
+    while True:
+        op = tensor.op
+        match op.definition.lowering:
+            case low.View() as view:
+                if view.regions(op) or any(i.indirect for i in view.index(op)):
+                    return False
+            case low.Reshape() if ones_only(dims(op.inputs[0]), dims(op.outputs[0])) is not None:
+                pass
+            case _:
+                return True
+        tensor = op.inputs[0]
+
+
+def _is_strided_view(tensor: Tensor) -> bool:
+    return isinstance(tensor.op.definition.lowering, low.View) and _is_strided(tensor)
 
 
 def _symbols_of(op: Operation) -> list[Symbol]:
@@ -496,7 +522,7 @@ def _permutation(op: Operation, lowering: low.View) -> list[int | None] | None:
     return result
 
 
-def _ones_only(source: Sequence[Any], target: Sequence[Any]) -> list[int | None] | None:
+def ones_only(source: Sequence[Any], target: Sequence[Any]) -> list[int | None] | None:
     """For each input dimension its output dimension, if a reshape only adds and drops ones."""
     kept = [k for k, d in enumerate(target) if not _is_one(d)]
     if [target[k] for k in kept] != [d for d in source if not _is_one(d)]:

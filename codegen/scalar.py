@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphc.codegen.draft import Draft, OperationId, RandomDim
-from graphc.codegen.fusion import Fused, dims
+from graphc.codegen.fusion import Fused, dims, ones_only
 from graphc.codegen.kernel import DIVISIONS, SCALAR_OPS, Access, Affine, Bound, Instruction
 from graphc.ir import dtypes
 from graphc.ir import lowering as low
@@ -106,9 +106,12 @@ class Code:
             return self.emit("const", tensor.dtype, (), tensor.op.attrs["value"].item())
         where: list[Bound] = []
         other: Any = 0
-        while self._is_virtual(tensor):
+        while self.fused.is_virtual(tensor):
             view = tensor.op
             lowering = view.definition.lowering
+            if isinstance(lowering, low.Reshape):
+                index, tensor = self._through(view, index), view.inputs[0]
+                continue
             assert isinstance(lowering, low.View)
             regions = lowering.regions(view)
             if regions:
@@ -132,12 +135,11 @@ class Code:
             for r in regions
         ]
 
-    def _is_virtual(self, tensor: Tensor) -> bool:
-        return (
-            isinstance(tensor.op.definition.lowering, low.View)
-            and tensor not in self.fused.stored
-            and tensor not in self.fused.aliases
-        )
+    def _through(self, reshape: Operation, index: Sequence[Point]) -> list[Point]:
+        """An index of the result of a virtual reshape, as one of its input."""
+        mapping = ones_only(dims(reshape.inputs[0]), dims(reshape.outputs[0]))
+        assert mapping is not None, reshape
+        return [Point() if k is None else index[k] for k in mapping]
 
     def compose(self, index: low.Index, at: Sequence[Point], view: Operation) -> Point:
         """A view's index over its output axes, as an index over the group's axes."""

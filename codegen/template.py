@@ -100,8 +100,7 @@ class _Signature:
         if immediate and tensor.op.type == "Const" and tensor.op.attrs["value"].size == 1:
             value = tensor.op.attrs["value"]
             return ("const", tensor.dtype.name, value.tobytes(), tensor.type.dims)
-        behind = tensor.op.definition.lowering
-        if isinstance(behind, low.View) and tensor not in self.fused.stored:
+        if self.fused.is_virtual(tensor):
             raise Unlike  # its index expressions may hold anything
         storage = self.fused.storage(tensor)
         return (self._number(storage), tensor.dtype.name, dims(tensor))

@@ -193,6 +193,29 @@ def test_views_of_operands_are_read_where_they_lie(channels: tuple[int, int]) ->
     np.testing.assert_allclose(results(y, feeds), expected, rtol=1e-3, atol=1e-3)
 
 
+def test_axes_of_size_one_do_not_part_views_from_their_reader() -> None:
+    feeds = feeds_of(normal(2, 9, 8, 3), normal(3, 3, 5, 3))
+    x, w = feeds
+    parted = tf.reshape(tf.transpose(tf.reverse(w, [0]), [0, 3, 1, 2]), [3, 3, 1, 3, 1, 5])
+    kernel = tf.reshape(tf.transpose(parted, [0, 2, 3, 4, 1, 5]), [3, 3, 3, 5])
+    y = forward(x, kernel)
+    assert len(kernels([y], feeds)) == 1
+    wanted = np.ascontiguousarray(feeds[w][::-1].transpose(0, 1, 3, 2))
+    expected = convolve(feeds[x], wanted, (1, 1), (1, 1))
+    np.testing.assert_allclose(results(y, feeds), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_padded_operand_is_written_first_also_behind_axes_of_size_one() -> None:
+    feeds = feeds_of(normal(2, 7, 6, 3), normal(3, 3, 3, 5))
+    x, f = feeds
+    padded = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]])
+    y = forward(tf.reshape(tf.reshape(padded, [2, 9, 1, 8, 3]), [2, 9, 8, 3]), f)
+    assert len(kernels([y], feeds)) == 2
+    wide = np.pad(feeds[x], [(0, 0), (1, 1), (1, 1), (0, 0)])
+    expected = convolve(wide, feeds[f], (1, 1), (1, 1))
+    np.testing.assert_allclose(results(y, feeds), expected, rtol=1e-4, atol=1e-4)
+
+
 # -- promises
 
 MakeCase = Callable[[], tuple[Any, dict, tuple[int, ...]]]
