@@ -24,7 +24,8 @@ itself.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 from graphc.codegen.cpu import nest, skinny
 from graphc.codegen.cpu.body import entry_lines
@@ -51,11 +52,21 @@ def _write(w: Writer) -> None:
     """Write the loops over batches, and the product inside."""
     if any(axis.extent == 0 for axis in w.kernel.axes[: w.kernel.outer]):
         return
+    if w.problem.shares_right(w.tile):
+        nest.write_batches(w, lambda: _batches(w))
+        return
+    with _batches(w):
+        _choose(w)
+
+
+@contextmanager
+def _batches(w: Writer) -> Iterator[None]:
+    """The loops over batches."""
     with ExitStack() as stack:
         for axis in w.problem.batch_axes:
             loop = stack.enter_context(w.builder.loop("batch", *w.range_of(axis)))
             w.axes[axis] = loop.index
-        _choose(w)
+        yield
 
 
 def _choose(w: Writer) -> None:

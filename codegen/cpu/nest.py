@@ -5,7 +5,8 @@ Chunks of columns, stretches of k, blocks of rows, panels: see `contraction` for
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 
 from graphc.codegen.cpu import packing, windows
@@ -75,6 +76,22 @@ class Place:
     columns: str = "0"  # from `column` on
 
 
+def write_batches(w: Writer, batches: Callable[[], AbstractContextManager[None]]) -> None:
+    """Write the product for all rows of all batches, whose loops `batches` enters: B is the same
+    for all, so its panels are packed outside."""
+    nest = Nest(w, packed=True)
+    i, block = w.integers, nest.block
+    width = i.mul(block.panels, nest.width)
+    with ExitStack() as stack:
+        chunk, columns = nest.steps(stack, "chunk", "0", nest.columns, width, w.problem.columns)
+        place = Place("0", "0", "0", "0", nest.k, chunk, i.add(chunk, columns))
+        shared = nest.share(place)
+        stack.enter_context(batches())
+        low, high = w.range_of(w.problem.row_axis)
+        row, rows = nest.steps(stack, "rows", low, high, block.rows, w.problem.rows)
+        nest.write_blocks(replace(place, top=row, row=row, rows=rows), *shared)
+
+
 def write(w: Writer) -> None:
     """Write the product for all rows of this call and the current batch."""
     nest = Nest(w)
@@ -91,13 +108,15 @@ def write(w: Writer) -> None:
             steps = i.min(block.k, i.sub(nest.k, k))
         else:
             k, steps = "0", nest.k
-        nest.write_chunk(Place(row, row, rows, k, steps, chunk, end))
+        place = Place(row, row, rows, k, steps, chunk, end)
+        nest.write_blocks(place, *nest.share(place))
 
 
 class Nest:
-    """The nest of one product in one function."""
+    """The nest of one product in one function. `packed`: all panels are packed, however few rows
+    there are."""
 
-    def __init__(self, w: Writer) -> None:
+    def __init__(self, w: Writer, packed: bool = False) -> None:
         self.w, self.i = w, w.integers
         self.tile, self.problem = w.tile, w.problem
         self.block = blocking(w.problem, w.tile, w.integers)
@@ -113,6 +132,7 @@ class Nest:
             self.panel = panel_function(module, w.tile, available, resume, self.packs_left)
         self.width = str(self.tile.columns)
         self.panel_row = str(self.tile.columns * self.tile.size)
+        self.all_packed = packed or not self.problem.right_even
         columns = known(self.columns)
         self.one_panel = columns is not None and columns <= self.tile.columns
         self.whole_panels = columns is not None and columns % self.tile.columns == 0
@@ -132,12 +152,16 @@ class Nest:
         index = stack.enter_context(start).index
         return index, self.i.min(self.i.sub(high, index), step)
 
-    def write_chunk(self, place: Place) -> None:
+    def share(self, place: Place) -> tuple[str, str]:
+        """What all rows share in a chunk of columns and a stretch of k: packed panels, and the
+        table of steps of a product with windows ("" else)."""
+        packed = self.w.scratch("panel_b", panels_bytes(self.problem, self.tile, self.block))
+        self._pack(place, packed)
+        return packed, self._steps(place) if self.problem.windowed else ""
+
+    def write_blocks(self, place: Place, packed: str, steps: str) -> None:
         """All columns of a chunk, for some rows and one stretch of k."""
         w, i, block = self.w, self.i, self.block
-        packed = w.scratch("panel_b", panels_bytes(self.problem, self.tile, block))
-        self._pack(place, packed)
-        steps = self._steps(place) if self.problem.windowed else ""
         with ExitStack() as stack:
             first, rows = "0", place.rows
             height, extent = known(block.block), self.problem.rows
@@ -261,7 +285,7 @@ class Nest:
         small = i.compare("sle", extent, str(UNPACKED_BYTES))
         most = i.select(small, str(UNPACKED_ROWS), str(UNPACKED_ROWS_LARGE))
         near = i.compare("sle", extent, str(UNPACKED_BYTES_NEAR))
-        if not self.problem.right_even:
+        if self.all_packed:
             return "true"
         return i.both(i.compare("sgt", rows, most), i.invert(near))
 
@@ -271,7 +295,7 @@ class Nest:
         panel = self._packed(place, packed, i.sub(place.column, place.chunk))
         if self.problem.right[1] != 1:
             return Matrix(panel, "", self.panel_row)
-        if not self.problem.right_even:
+        if self.all_packed:
             return Matrix(panel, "", self.panel_row)
         step = self.w.bytes(self.w.size(self.problem.right[2]))
         address, _, k_bytes = self._right_at(i.mul(place.k, step), place.column)

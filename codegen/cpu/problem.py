@@ -134,6 +134,14 @@ class Problem:
         few = isinstance(self.columns, int) and self.columns <= PACKED_PANELS * tile.columns
         return self.windowed and self.left_transposed and not few
 
+    def shares_right(self, tile: Tile) -> bool:
+        """Whether all batches of a product with windows read the same right operand, and whole
+        sums over k come out of one pass (so that its panels can be packed before all batches)."""
+        if not self.windowed or not self.batch_axes:
+            return False
+        varies = [self.right[0].index.coefficient(axis) != 0 for axis in self.batch_axes]
+        return not any(varies) and (self.most_steps or math.inf) <= longest_k(self, tile)
+
     @cached_property
     def vector_form(self) -> str | None:
         """How one row times a matrix is computed: "rank" (add scaled rows of the matrix), "dot"
