@@ -339,7 +339,9 @@ def tile_rows(problem: Problem, block: Blocking) -> tuple[int, ...]:
     if rows <= ROWS:
         return tuple(sorted({rows, 1}, reverse=True)) if rows > 0 else (1,)
     if len(problem.batch_axes) == 0 or rows > int(block.rows):
-        return spare  # begin and end may cut the rows anywhere
+        # begin and end may cut the rows anywhere
+        few = rows_used({rows}) if problem.windowed and rows <= GROUP else ()
+        return tuple(sorted({*few, 4, 1}, reverse=True)) if few else spare
     return rows_used({min(rows, height), rows % height})
 
 

@@ -510,13 +510,13 @@ def test_no_spills_in_inner_loops(processor: str) -> None:
     for dtype in (float32, float64):
         kernel, _ = product(128, 512, 784, "tt", "mnk", dtype, "update")
         text = target.assembly(kernel)
-        loops = list(_tile_loops(text))
+        loops = list(tile_loops(text))
         assert len(loops) >= 4, text
         for name, lines in loops:
             assert not [x for x in lines if re.search(r"\(%rsp\)|\[sp", x)], (name, lines)
 
 
-def _tile_loops(assembly: str) -> Iterator[tuple[str, list[str]]]:
+def tile_loops(assembly: str) -> Iterator[tuple[str, list[str]]]:
     """(function, lines) of every block of a tile function that jumps to itself."""
     function, label, lines = "", "", []
     for line in assembly.splitlines():
@@ -526,7 +526,7 @@ def _tile_loops(assembly: str) -> Iterator[tuple[str, list[str]]]:
             label, lines = name, []
             continue
         lines.append(line)
-        if function.startswith("tile_") and re.match(
+        if function.startswith(("tile_", "window_")) and re.match(
             rf"\s+(j\w+|b\.\w+|cbn?z).*{re.escape(label)}$", line
         ):
             yield function, list(lines)

@@ -20,7 +20,7 @@ from graphc.codegen.plan import plan
 from graphc.codegen.program import Program
 from graphc.codegen.state import SessionState
 from graphc.ir import opdef
-from tests.codegen.test_contraction import guarded, run
+from tests.codegen.test_contraction import PROCESSORS, guarded, run, tile_loops
 from tests.codegen.windows import FILTERS, FORWARD, convolve, convolve_filters
 
 
@@ -314,3 +314,13 @@ def check_everywhere(target: CpuTarget) -> None:
         with tf.Session("numpy") as session:
             expected = session.run(y, feeds)
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("processor", PROCESSORS)
+def test_no_spills_in_inner_loops(processor: str) -> None:
+    feeds = feeds_of(normal(4, 14, 14, 32), normal(5, 5, 32, 64))
+    (kernel,) = kernels([forward(*feeds)], feeds)
+    loops = list(tile_loops(CpuTarget(PROCESSORS[processor], disk=None).assembly(kernel)))
+    assert [name.split("x")[0] for name, _ in loops] == ["window_6", "window_4", "window_1"]
+    for name, lines in loops:
+        assert not [line for line in lines if "(%rsp)" in line or "[sp" in line], (name, lines)
