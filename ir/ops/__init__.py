@@ -7,6 +7,8 @@ from graphc.ir.ops import activation as activation
 from graphc.ir.ops import adjoint as adjoint
 from graphc.ir.ops import arithmetic as arithmetic
 from graphc.ir.ops import batch_norm as batch_norm
+from graphc.ir.ops import blocks as blocks
+from graphc.ir.ops import channels as channels
 from graphc.ir.ops import checks as checks
 from graphc.ir.ops import control_flow as control_flow
 from graphc.ir.ops import convolution as convolution

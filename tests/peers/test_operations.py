@@ -56,6 +56,7 @@ class Difference:
 _ONE_TERM = "TensorFlow leaves out that `backprop` falls with the labels"
 _STATISTICS = "TensorFlow lets no gradient through the statistics that are given out, or given"
 _OF_NOTHING = "TensorFlow spreads what is reduced over nothing before it divides by zero"
+_UNWRITTEN = "TensorFlow leaves the filter's cotangent of an empty batch as memory was"
 
 DIFFERENCES = (
     *(
@@ -63,6 +64,11 @@ DIFFERENCES = (
         for version in ("", "V2", "V3")
         for order in (1, 2)
     ),
+    Difference("DepthwiseConv2dNative", 1, _UNWRITTEN, samples=(5,)),
+    Difference("DepthwiseConv2dNative", 2, _UNWRITTEN, samples=(5,)),
+    Difference("DepthwiseConv2dNativeBackpropFilter", 0, _UNWRITTEN, samples=(5,)),
+    Difference("DepthwiseConv2dNativeBackpropInput", 1, _UNWRITTEN, samples=(5,)),
+    Difference("DepthwiseConv2dNativeBackpropInput", 2, _UNWRITTEN, samples=(5,)),
     Difference("PadV2", 1, "TensorFlow has no gradient by the constant", operands=(1,)),
     Difference("PadV2", 2, "TensorFlow has no gradient by the constant"),
     Difference("SoftmaxCrossEntropyWithLogits", 1, _ONE_TERM, operands=(1,)),
@@ -113,7 +119,9 @@ def compare(case: Case, ours: Outcome, theirs: Outcome) -> None:
         for a, b in zip(ours.results, theirs.results, strict=True):
             assert (a.dtype, a.shape) == (b.dtype, b.shape)
         return
-    for a, b in zip(ours.results, theirs.results, strict=True):
+    for number, (a, b) in enumerate(zip(ours.results, theirs.results, strict=True)):
+        if differs(case, 0, number):
+            continue
         if case.definition.name == "Cast":
             a, b = a[within(case, b)], b[within(case, b)]
         if case.definition.name != "Round" or a.dtype.kind == "f":  # theirs gives 0 for integers
