@@ -42,6 +42,7 @@ from graphc.ir.graph import Operation as Operation
 from graphc.ir.graph import Tensor as Tensor
 from graphc.ops import namespaces as _namespaces
 from graphc.ops.array_ops import *
+from graphc.ops.block_ops import *
 from graphc.ops.check_ops import *
 from graphc.ops.clip_ops import *
 from graphc.ops.cond_ops import *

@@ -5,6 +5,11 @@ from graphc.nn.unrolled import static_bidirectional_rnn as static_bidirectional_
 from graphc.nn.unrolled import static_rnn as static_rnn
 from graphc.nn.unrolled import static_state_saving_rnn as static_state_saving_rnn
 from graphc.ops.batch_norm_ops import fused_batch_norm as fused_batch_norm
+from graphc.ops.block_ops import depth_to_space as depth_to_space
+from graphc.ops.block_ops import local_response_normalization as local_response_normalization
+from graphc.ops.block_ops import lrn as lrn
+from graphc.ops.block_ops import space_to_batch as space_to_batch
+from graphc.ops.block_ops import space_to_depth as space_to_depth
 from graphc.ops.conv_ops import atrous_conv2d as atrous_conv2d
 from graphc.ops.conv_ops import atrous_conv2d_transpose as atrous_conv2d_transpose
 from graphc.ops.conv_ops import conv1d as conv1d
@@ -20,6 +25,21 @@ from graphc.ops.conv_ops import conv3d_transpose as conv3d_transpose
 from graphc.ops.conv_ops import conv_transpose as conv_transpose
 from graphc.ops.conv_ops import convolution as convolution
 from graphc.ops.embedding_ops import embedding_lookup as embedding_lookup
+from graphc.ops.depthwise_ops import depthwise_conv2d as depthwise_conv2d
+from graphc.ops.depthwise_ops import (
+    depthwise_conv2d_backprop_filter as depthwise_conv2d_backprop_filter,
+)
+from graphc.ops.depthwise_ops import (
+    depthwise_conv2d_backprop_input as depthwise_conv2d_backprop_input,
+)
+from graphc.ops.depthwise_ops import depthwise_conv2d_native as depthwise_conv2d_native
+from graphc.ops.depthwise_ops import (
+    depthwise_conv2d_native_backprop_filter as depthwise_conv2d_native_backprop_filter,
+)
+from graphc.ops.depthwise_ops import (
+    depthwise_conv2d_native_backprop_input as depthwise_conv2d_native_backprop_input,
+)
+from graphc.ops.depthwise_ops import separable_conv2d as separable_conv2d
 from graphc.ops.nn_impl import (
     batch_norm_with_global_normalization as batch_norm_with_global_normalization,
 )

@@ -30,6 +30,7 @@ from graphc.ir.ops import movement as movement
 from graphc.ir.ops import nn as nn
 from graphc.ir.ops import one_hot as one_hot
 from graphc.ir.ops import padding as padding
+from graphc.ir.ops import patches as patches
 from graphc.ir.ops import pooling as pooling
 from graphc.ir.ops import pooling_gradients as pooling_gradients
 from graphc.ir.ops import pooling_positions as pooling_positions
