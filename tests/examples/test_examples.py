@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 import graphc as tf
-from examples import linear_regression, logistic_regression, mnist, save_restore, transformer
+from examples import (
+    convolution,
+    linear_regression,
+    logistic_regression,
+    mnist,
+    save_restore,
+    transformer,
+)
 
 EXAMPLES = Path(mnist.__file__).resolve().parent
 
@@ -45,15 +52,14 @@ def test_transformer() -> None:
     assert transformer.main(epochs=2, images=1500) > 0.5
 
 
+def test_convolution() -> None:
+    assert convolution.main(steps=40, batch_size=32, held_back=500) > 0.8
+
+
 def test_all_examples_are_tested() -> None:
     scripts = {p.stem for p in EXAMPLES.glob("*.py")} - {"digits", "__init__"}
-    assert scripts == {
-        "linear_regression",
-        "logistic_regression",
-        "mnist",
-        "save_restore",
-        "transformer",
-    }
+    tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
+    assert scripts <= tested
 
 
 @pytest.mark.slow
