@@ -351,6 +351,8 @@ MATH = frozenset({
 SPECIALS: dict[str, str] = {
     "permutation": "b0: int64[n] out, dims (n, key, counter): a uniform random permutation of "
                    "0..n-1 (Fisher-Yates from the end, bits by philox; see graphc.ir.random)",
+    "top_k": "b0: int32 or int64 [rows, n] in, b1: int32[rows, k] out, dims (rows, n, k): where "
+             "the greatest of each row are, the greatest first, of equals the first; k <= n",
 }  # fmt: skip
 
 # Failure codes recorded in the frame (see codegen.cpu.driver).

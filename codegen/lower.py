@@ -122,10 +122,13 @@ def _special(fused: Fused, group: Group) -> Draft:
     lowering = op.definition.lowering
     assert isinstance(lowering, low.Special)
     draft = Draft([op], special=lowering.name)
-    seeds = (op.attrs["_random"], op.attrs.get("seed", 0), op.attrs.get("seed2", 0))
     canonical = canonical_of(op)
-    sizes = tuple(canonical(d) for d in lowering.dims(op))
-    draft.special_dims = (*sizes, RandomDim(*seeds, "key"), RandomDim(*seeds, "run"))
+    draft.special_dims = tuple(canonical(d) for d in lowering.dims(op))
+    if op.definition.effect == "random":
+        seeds = (op.attrs["_random"], op.attrs.get("seed", 0), op.attrs.get("seed2", 0))
+        draft.special_dims += (RandomDim(*seeds, "key"), RandomDim(*seeds, "run"))
+    sizes = op.definition.shape_inputs
+    draft.buffers += [fused.storage(t) for i, t in enumerate(op.inputs) if i not in sizes]
     draft.buffers.append(op.outputs[0])
     draft.written[op.outputs[0]] = None
     return draft

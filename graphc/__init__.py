@@ -46,6 +46,7 @@ from graphc.ops.block_ops import *
 from graphc.ops.check_ops import *
 from graphc.ops.clip_ops import *
 from graphc.ops.cond_ops import *
+from graphc.ops.confusion_matrix import confusion_matrix as confusion_matrix
 from graphc.ops.constant_op import *
 from graphc.ops.control_flow_ops import *
 from graphc.ops.generated import *
@@ -74,6 +75,8 @@ from graphc.ops.random_ops import set_random_seed as set_random_seed
 from graphc.ops.random_ops import truncated_normal as truncated_normal
 from graphc.ops.reduction_ops import *
 from graphc.ops.script_ops import *
+from graphc.ops.sort_ops import argsort as argsort
+from graphc.ops.sort_ops import sort as sort
 from graphc.ops.state_ops import *
 from graphc.ops.while_ops import *
 from graphc.session.fetches import IndexedSlicesValue as IndexedSlicesValue

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from graphc.codegen.cpu.body import entry_lines
 from graphc.codegen.cpu.numeric import Code, Num
 from graphc.codegen.cpu.philox import rounds
+from graphc.codegen.cpu.sorting import write_top_k
 from graphc.codegen.cpu.target import Features
 from graphc.codegen.cpu.text import Builder, ModuleText
 from graphc.codegen.kernel import Kernel
@@ -17,13 +18,13 @@ def emit_special(kernel: Kernel, features: Features, module: ModuleText, name: s
     assert kernel.special in _SPECIALS, kernel.special
     builder = Builder(module, ("%frame", "%slots", "%begin", "%end"))
     entry_lines(builder, kernel)
-    _SPECIALS[kernel.special](builder, features)
+    _SPECIALS[kernel.special](builder, features, kernel)
     head = f"define void @{name}(ptr %frame, ptr %slots, i64 %begin, i64 %end)"
     body = "\n".join(builder.lines)
     return f"{head} {features.attributes} {{\nentry:\n{body}\n  ret void\n}}\n"
 
 
-def _permutation(builder: Builder, features: Features) -> None:
+def _permutation(builder: Builder, features: Features, kernel: Kernel) -> None:
     """b0[0..n) = a permutation, Fisher-Yates from the end; n = %d0, key = %d1, counter = %d2."""
     code = Code(builder, features, None)
     with builder.loop("i", "0", "%d0") as loop:
@@ -66,4 +67,7 @@ def _draw(i: Num, code: Code) -> Num:
     return (halves[0] << 32) | halves[1]
 
 
-_SPECIALS: dict[str, Callable[[Builder, Features], None]] = {"permutation": _permutation}
+_SPECIALS: dict[str, Callable[[Builder, Features, Kernel], None]] = {
+    "permutation": _permutation,
+    "top_k": write_top_k,
+}

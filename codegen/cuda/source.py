@@ -14,9 +14,9 @@ from graphc.codegen.cuda.forms import GPU, Form, Geometry, choose_form, known_in
 from graphc.codegen.cuda.prelude import helpers_for
 from graphc.codegen.cuda.printer import Printer
 from graphc.codegen.cuda.product import write_tiles
+from graphc.codegen.cuda.specials import write_special
 from graphc.codegen.kernel import Kernel, Stage
 from graphc.ir.dtypes import int64
-from graphc.ir.errors import UnimplementedError
 
 FORM_NOTES = {
     "points": "one thread for each outer point",
@@ -66,7 +66,7 @@ class _Writer:
         names += [f"d{n}" for n in range(kernel.dims)]
         with self.p.block(f"def {kernel_name(kernel)}({', '.join([*names, 'failure'])}):"):
             if kernel.special is not None:
-                _write_special(self.p, kernel.special)
+                write_special(self.p, kernel.special)
             elif self.form == "tiles":
                 write_tiles(self.p, self._stages)
             elif self.form == "rows":
@@ -178,18 +178,3 @@ class _Writer:
             scaled = f"({text})" if number > 1 else text
             text = f"{scaled} * {p.extent(axis)} + a{axis}" if number else f"a{axis}"
         return text or "0"
-
-
-def _write_special(p: Printer, name: str) -> None:
-    """The body of a hand-written kernel."""
-    if name != "permutation":
-        raise UnimplementedError(None, None, f"the CUDA target has no special kernel {name!r}")
-    with p.block("for i in range(d0):"):
-        p.line("b0[i] = int64(i)")
-    with p.block("for i in range(d0 - 1, 0, -1):"):
-        for half, element in (("high", "2 * i"), ("low", "2 * i + 1")):
-            p.line(f"{half} = uint64(philox(int64({element}), int64(d1), int64(d2), int64(1)))")
-        p.line("j = int64(((high << uint64(32)) | low) % uint64(i + 1))")
-        p.line("other = b0[j]")
-        p.line("b0[j] = b0[i]")
-        p.line("b0[i] = other")

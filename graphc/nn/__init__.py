@@ -44,7 +44,6 @@ from graphc.ops.nn_impl import (
     batch_norm_with_global_normalization as batch_norm_with_global_normalization,
 )
 from graphc.ops.nn_impl import batch_normalization as batch_normalization
-from graphc.ops.nn_impl import in_top_k as in_top_k
 from graphc.ops.nn_impl import l2_loss as l2_loss
 from graphc.ops.nn_impl import l2_normalize as l2_normalize
 from graphc.ops.nn_impl import log_poisson_loss as log_poisson_loss
@@ -95,3 +94,5 @@ from graphc.ops.pool_ops import max_pool2d as max_pool2d
 from graphc.ops.pool_ops import max_pool3d as max_pool3d
 from graphc.ops.pool_ops import max_pool_with_argmax as max_pool_with_argmax
 from graphc.ops.pool_ops import pool as pool
+from graphc.ops.sort_ops import in_top_k as in_top_k
+from graphc.ops.sort_ops import top_k as top_k

@@ -13,15 +13,15 @@ from graphc.ops import init_ops, random_ops
 
 MATH = """
 abs accumulate_n acos acosh add add_n angle argmax argmin asin asinh atan atan2 atanh bincount ceil
-conj cos cosh count_nonzero cumprod cumsum digamma divide equal erf erfc exp expm1 floor floordiv
-floormod greater greater_equal igamma igammac imag invert_permutation is_finite is_inf is_nan less
-less_equal lgamma log log1p logical_and logical_not logical_or logical_xor maximum minimum mod
-multiply multiply_no_nan negative not_equal polygamma pow real reciprocal reduce_all reduce_any
-reduce_euclidean_norm reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod reduce_std
-reduce_sum reduce_variance rint round rsqrt scalar_mul segment_max segment_mean segment_min
-segment_prod segment_sum sigmoid sign sin sinh sqrt square squared_difference subtract tan tanh
-truediv unsorted_segment_max unsorted_segment_mean unsorted_segment_min unsorted_segment_prod
-unsorted_segment_sqrt_n unsorted_segment_sum zeta
+confusion_matrix conj cos cosh count_nonzero cumprod cumsum digamma divide equal erf erfc exp expm1
+floor floordiv floormod greater greater_equal igamma igammac imag invert_permutation is_finite
+is_inf is_nan less less_equal lgamma log log1p logical_and logical_not logical_or logical_xor
+maximum minimum mod multiply multiply_no_nan negative not_equal polygamma pow real reciprocal
+reduce_all reduce_any reduce_euclidean_norm reduce_logsumexp reduce_max reduce_mean reduce_min
+reduce_prod reduce_std reduce_sum reduce_variance rint round rsqrt scalar_mul segment_max
+segment_mean segment_min segment_prod segment_sum sigmoid sign sin sinh sqrt square
+squared_difference subtract tan tanh truediv unsorted_segment_max unsorted_segment_mean
+unsorted_segment_min unsorted_segment_prod unsorted_segment_sqrt_n unsorted_segment_sum zeta
 """
 MATH_OF_NN = "in_top_k l2_normalize log_softmax softmax softplus softsign top_k zero_fraction"
 LINALG = """

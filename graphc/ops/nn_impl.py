@@ -98,12 +98,6 @@ def l2_loss(t: Any, name: str | None = None) -> Tensor:
     return apply("L2Loss", convert_to_tensor(t, name="t"), name=name)
 
 
-def in_top_k(predictions: Any, targets: Any, k: int, name: str | None = None) -> Tensor:
-    """Whether predictions[b, targets[b]] is among the k greatest of row b: a bool per row."""
-    values = convert_to_tensor(predictions, name="predictions")
-    return apply("InTopK", values, convert_to_tensor(targets, name="targets"), k=int(k), name=name)
-
-
 # --------------------------------------------------------------------------------------- statistics
 
 

@@ -40,6 +40,7 @@ from graphc.ir.ops import scattering as scattering
 from graphc.ir.ops import segments as segments
 from graphc.ir.ops import sequences as sequences
 from graphc.ir.ops import shape as shape
+from graphc.ir.ops import sorting as sorting
 from graphc.ir.ops import special as special
 from graphc.ir.ops import splitting as splitting
 from graphc.ir.ops import strided as strided

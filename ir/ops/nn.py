@@ -246,30 +246,41 @@ def _top_type(c: TypeContext) -> TensorType:
     c.require_dtype(1, dtypes.INDICES)
     predictions = c.require_rank(0, 2) or unknown(2)
     targets = c.require_rank(1, 1) or unknown(1)
+    if len(c.inputs) == 3:
+        c.same_dtype(1, 2)
+        c.require_rank(2, 0)
     rows = c.merge(predictions[0], targets[0], "the numbers of rows of predictions and of targets")
     return TensorType(dtypes.bool_, (rows,))
 
 
 def _top_decompose(op: Operation) -> Any:
     """In the top k: fewer than k predictions are greater, and every number is finite."""
-    predictions, targets = op.inputs
+    predictions, targets = op.inputs[:2]
     graph = op.graph
+    if len(op.inputs) == 3:
+        k = graph.op("Cast", op.inputs[2], DstT=dtypes.int32)
+    else:
+        k = graph.constant(op.attrs["k"], dtypes.int32)
     numbers = counting(graph, predictions.type.dims[1], targets.dtype)
     chosen = graph.op("Equal", numbers, column_of(targets))
     nothing = graph.constant(-np.inf, predictions.dtype)
     own = fold("Max", select(chosen, predictions, nothing))
     greater = graph.op("Cast", graph.op("Greater", predictions, own), DstT=dtypes.int32)
-    few = fold("Sum", greater, keep=False) < graph.constant(op.attrs["k"], dtypes.int32)
+    few = fold("Sum", greater, keep=False) < k
     finite = fold("All", graph.op("IsFinite", predictions), keep=False)
     return few & finite & fold("Any", chosen, keep=False)
 
 
-def _top_reference(c: Any, predictions: np.ndarray, targets: np.ndarray) -> Any:
+def _top_reference(
+    c: Any, predictions: np.ndarray, targets: np.ndarray, k: np.ndarray | None = None
+) -> Any:
     classes = predictions.shape[1]
     inside = (targets >= 0) & (targets < classes)
     own = predictions[np.arange(len(targets)), np.where(inside, targets, 0)] if classes else targets
     more = np.sum(predictions > own[:, None], 1)
-    return inside & np.all(np.isfinite(predictions), 1) & (more < c.attrs["k"])
+    return (
+        inside & np.all(np.isfinite(predictions), 1) & (more < (c.attrs["k"] if k is None else k))
+    )
 
 
 register(OpDef(
@@ -286,5 +297,21 @@ register(OpDef(
     samples=(
         Sample((Operand((4, 3)), Operand((4,), dtypes.int32, value=[0, 2, 1, 7])), {"k": 1}),
         Sample((Operand((4, 5)), Operand((4,), dtypes.int64, value=[0, 2, 1, -1])), {"k": 2}),
+    ),
+))  # fmt: skip
+
+register(OpDef(
+    name="InTopKV2",
+    doc="InTopK with k as an operand, of the targets' dtype.",
+    inputs=("predictions", "targets", "k"),
+    outputs=("precision",),
+    infer=_top_type,
+    reference=_top_reference,
+    gradient=NoGradient("bool"),
+    decompose=_top_decompose,
+    samples=tuple(
+        Sample((Operand((4, 5)), Operand((4,), dtype, value=[0, 2, 1, 7]),
+                Operand((), dtype, value=np.array(2))))
+        for dtype in dtypes.INDICES
     ),
 ))  # fmt: skip
