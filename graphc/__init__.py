@@ -15,6 +15,7 @@ from graphc import compat as compat
 from graphc import contrib as contrib
 from graphc import layers as layers
 from graphc import losses as losses
+from graphc import metrics as metrics
 from graphc import nn as nn
 from graphc import train as train
 from graphc.framework import app as app

@@ -1,0 +1,32 @@
+"""`tf.metrics`: results over all batches, in local variables that update operations add to."""
+
+from graphc.metrics.classes import mean_iou as mean_iou
+from graphc.metrics.classes import mean_per_class_accuracy as mean_per_class_accuracy
+from graphc.metrics.counts import false_negatives as false_negatives
+from graphc.metrics.counts import false_positives as false_positives
+from graphc.metrics.counts import precision as precision
+from graphc.metrics.counts import recall as recall
+from graphc.metrics.counts import true_negatives as true_negatives
+from graphc.metrics.counts import true_positives as true_positives
+from graphc.metrics.means import accuracy as accuracy
+from graphc.metrics.means import mean as mean
+from graphc.metrics.means import mean_absolute_error as mean_absolute_error
+from graphc.metrics.means import mean_cosine_distance as mean_cosine_distance
+from graphc.metrics.means import mean_relative_error as mean_relative_error
+from graphc.metrics.means import mean_squared_error as mean_squared_error
+from graphc.metrics.means import mean_tensor as mean_tensor
+from graphc.metrics.means import percentage_below as percentage_below
+from graphc.metrics.means import root_mean_squared_error as root_mean_squared_error
+from graphc.metrics.ranking import precision_at_k as precision_at_k
+from graphc.metrics.ranking import precision_at_top_k as precision_at_top_k
+from graphc.metrics.ranking import recall_at_k as recall_at_k
+from graphc.metrics.ranking import recall_at_top_k as recall_at_top_k
+from graphc.metrics.thresholds import auc as auc
+from graphc.metrics.thresholds import false_negatives_at_thresholds as false_negatives_at_thresholds
+from graphc.metrics.thresholds import false_positives_at_thresholds as false_positives_at_thresholds
+from graphc.metrics.thresholds import precision_at_thresholds as precision_at_thresholds
+from graphc.metrics.thresholds import recall_at_thresholds as recall_at_thresholds
+from graphc.metrics.thresholds import sensitivity_at_specificity as sensitivity_at_specificity
+from graphc.metrics.thresholds import specificity_at_sensitivity as specificity_at_sensitivity
+from graphc.metrics.thresholds import true_negatives_at_thresholds as true_negatives_at_thresholds
+from graphc.metrics.thresholds import true_positives_at_thresholds as true_positives_at_thresholds
