@@ -1,4 +1,7 @@
 """`tf.contrib`: the part of it that many TF1 programs used."""
 
+from graphc.contrib import framework as framework
 from graphc.contrib import layers as layers
+from graphc.contrib import losses as losses
 from graphc.contrib import rnn as rnn
+from graphc.contrib import slim as slim
