@@ -158,7 +158,7 @@ class _Loop:
             if name == "count":
                 continue
             if name.startswith("r"):
-                value = value[0] if len(value) else np.zeros(value.shape[1:], value.dtype)
+                value = value[0, ...] if len(value) else np.zeros(value.shape[1:], value.dtype)
             known = old.get(name)
             same = known is not None and known.shape == value.shape
             if name in carried:
@@ -206,7 +206,7 @@ class _Loop:
     def _count(self, values: dict[str, Any], count: int, saved: list[Any]) -> None:
         rows = {name: value for name, value in values.items() if name.startswith("r")}
         for position in row_order(self.op, count):
-            here = {name: stack[position] for name, stack in rows.items()}
+            here = {name: stack[position, ...] for name, stack in rows.items()}
             if rows and self.entry is not None and self.entry.record is not None:
                 self._move(here)
             else:

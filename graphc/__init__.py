@@ -50,6 +50,7 @@ from graphc.ops.cond_ops import *
 from graphc.ops.confusion_matrix import confusion_matrix as confusion_matrix
 from graphc.ops.constant_op import *
 from graphc.ops.control_flow_ops import *
+from graphc.ops.functional_ops import *
 from graphc.ops.generated import *
 from graphc.ops.init_ops import constant_initializer as constant_initializer
 from graphc.ops.init_ops import glorot_normal_initializer as glorot_normal_initializer
@@ -79,6 +80,7 @@ from graphc.ops.script_ops import *
 from graphc.ops.sort_ops import argsort as argsort
 from graphc.ops.sort_ops import sort as sort
 from graphc.ops.state_ops import *
+from graphc.ops.tensor_array_ops import *
 from graphc.ops.while_ops import *
 from graphc.session.fetches import IndexedSlicesValue as IndexedSlicesValue
 from graphc.session.session import *

@@ -17,7 +17,8 @@ from graphc.ir.settings import Settings, Within
 from graphc.ir.sources import Source, user_source
 from graphc.ir.types import TensorType
 
-# Constants of at most so many elements are made again inside instead of being taken in.
+# Constants of at most so many elements are made again inside instead of being taken in: integers
+# while a graph is built, for they may be sizes; all of them when a run is resolved.
 LARGEST_COPIED = 64
 
 
@@ -85,7 +86,7 @@ class Body(Graph):
     def take(self, tensor: Tensor) -> Tensor:
         """What stands here for a tensor of another body or graph."""
         op = tensor.op
-        if is_small_constant(tensor):
+        if is_small_constant(tensor) and not tensor.dtype.is_differentiable:
             return self.repeat(op, ()).outputs[0]
         if op.attrs.get("_alias"):  # a variable's value is that at the place of whoever reads it
             return self.repeat(op, (self.adopt(op.inputs[0]),)).outputs[0]

@@ -42,8 +42,10 @@ class BackwardBody(Body):
         self._invariant = _invariants(forward) if origin.type != "If" else set()
 
     def take(self, tensor: Tensor) -> Tensor:
-        if tensor.op.graph is not self.forward or is_small_constant(tensor):
+        if tensor.op.graph is not self.forward:
             return super().take(tensor)
+        if is_small_constant(tensor):
+            return self.repeat(tensor.op, ()).outputs[0]
         if tensor in self._of_capture:
             return self.adopt(self._of_capture[tensor])
         if tensor.op.attrs.get("_alias"):

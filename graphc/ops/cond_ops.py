@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from graphc.framework import nest
 from graphc.framework.conversion import convert_to_tensor
 from graphc.framework.errors import located, relocated
 from graphc.framework.name_scope import name_scope
+from graphc.ir import dtypes
 from graphc.ir.bodies import Body, share_captures
 from graphc.ir.graph import Tensor
+from graphc.ops.check_ops import Assert
 from graphc.ops.loop_values import Packing, convert_results
 
-__all__ = ["cond"]
+__all__ = ["case", "cond"]
 
 
 def cond(
@@ -58,6 +61,69 @@ def cond(
             raise TypeError(located("pred must not be a Python bool"))
         test = _predicate(pred)
         return _build(test, functions, strict)
+
+
+def case(
+    pred_fn_pairs: Any,
+    default: Callable[[], Any] | None = None,
+    exclusive: bool = False,
+    strict: bool = False,
+    name: str = "case",
+) -> Any:
+    """What the function of the first true predicate gives; `default()` where none is true.
+
+    Args:
+        pred_fn_pairs: pairs (bool scalar, function), or a dict of them.
+        default: without it, it is an error that no predicate is true.
+        exclusive: whether it is an error that several are true.
+        strict: as in `tf.cond`.
+
+    Raises:
+        TypeError: `pred_fn_pairs` are no such pairs, or `default` is no function.
+        ValueError: there are no pairs, or the functions give different structures or dtypes.
+        InvalidArgumentError: in the run: none, or more than one, is true.
+    """
+    pairs = _pairs(pred_fn_pairs)
+    if default is not None and not callable(default):
+        raise TypeError(located("default must be callable."))
+    with name_scope(name, "case", [pred for pred, _ in pairs]):
+        tests = [_predicate(pred) for pred, _ in pairs]
+        graph = tests[0].graph
+        every = graph.op("Pack", *tests, axis=0)
+        checks = []
+        if exclusive:
+            count = graph.op("Sum", graph.op("Cast", every, DstT=dtypes.int32), [0])
+            checks.append(
+                Assert(count < 2, ["More than one condition evaluated as True but exclusive=True.",
+                                   every])
+            )  # fmt: skip
+        rest = default
+        if rest is None:
+            checks.append(
+                Assert(graph.op("Any", every, [0]),
+                       ["None of the conditions evaluated as True.", every])
+            )  # fmt: skip
+            tests, (*pairs, (_, rest)) = tests[:-1], pairs
+        with graph.control_dependencies(checks):
+            for test, (_, function) in reversed(list(zip(tests, pairs, strict=True))):
+                rest = partial(cond, test, function, rest, strict)
+            return rest()
+
+
+def _pairs(given: Any) -> list[tuple[Any, Callable[[], Any]]]:
+    """Pairs of predicates and functions."""
+    if isinstance(given, dict):
+        given = list(given.items())
+    if not isinstance(given, (list, tuple)):
+        raise TypeError(located("fns must be a list, tuple, or dict"))
+    if not given:
+        raise ValueError(located("tf.case needs at least one pair of a predicate and a function"))
+    for pair in given:
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise TypeError(located("Each entry in pred_fn_pairs must be a 2-tuple"))
+        if not callable(pair[1]):
+            raise TypeError(located("fn for pred must be callable."))
+    return list(given)
 
 
 def _predicate(pred: Any) -> Tensor:

@@ -13,6 +13,7 @@ from graphc.framework import nest
 from graphc.framework.conversion import convert_to_tensor
 from graphc.framework.default_graph import element_of
 from graphc.framework.errors import located, relocated
+from graphc.ir.dims import Unknown
 from graphc.ir.graph import Graph, IndexedSlices, Operation, Tensor
 
 Rebuild = Callable[[Sequence[Tensor]], Any]
@@ -85,3 +86,15 @@ def convert_results(
         flat.append(item)
     packing, tensors = unpack(nest.pack_sequence_as(value, flat), dtypes)
     return packing, [graph.op("Identity", t) for t in tensors]
+
+
+def is_within(shape: Any, invariant: Any) -> bool:
+    """Whether every tensor of `shape` keeps to `invariant`."""
+    if invariant is None:
+        return True
+    if shape is None or len(shape) != len(invariant):
+        return False
+    return all(
+        isinstance(wanted, Unknown) or wanted == size
+        for size, wanted in zip(shape, invariant, strict=True)
+    )

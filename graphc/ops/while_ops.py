@@ -11,10 +11,9 @@ from graphc.framework.default_graph import get_default_graph
 from graphc.framework.errors import located, relocated
 from graphc.framework.shape import TensorShape, as_shape, to_ir
 from graphc.ir.bodies import Body, share_captures
-from graphc.ir.dims import Unknown
 from graphc.ir.graph import Graph, Tensor
 from graphc.ir.types import TensorType, shape_text
-from graphc.ops.loop_values import Packing, convert_results, unpack
+from graphc.ops.loop_values import Packing, convert_results, is_within, unpack
 
 __all__ = ["while_loop"]
 
@@ -197,7 +196,7 @@ class _Loop:
                         f"{type.dtype.name}; use tf.cast"
                     )
                 )
-            if not free and not _is_within(tensor.type.shape, type.shape):
+            if not free and not is_within(tensor.type.shape, type.shape):
                 raise ValueError(
                     located(
                         f"The shape for {start.name} is not an invariant for the loop. It enters "
@@ -281,7 +280,7 @@ def _invariants(structure: Any, invariants: Any) -> list[Any]:
 def _loosened(start: Tensor, shape: Any) -> TensorType:
     wanted = shape if isinstance(shape, TensorShape) else as_shape(shape)
     ours = to_ir(wanted)
-    if not _is_within(start.type.shape, ours):
+    if not is_within(start.type.shape, ours):
         raise ValueError(
             located(
                 f"The shape invariant specified for {start.name} is not compatible with the "
@@ -290,15 +289,3 @@ def _loosened(start: Tensor, shape: Any) -> TensorType:
             )
         )
     return TensorType(start.dtype, ours)
-
-
-def _is_within(shape: Any, invariant: Any) -> bool:
-    """Whether every tensor of `shape` keeps to `invariant`."""
-    if invariant is None:
-        return True
-    if shape is None or len(shape) != len(invariant):
-        return False
-    return all(
-        isinstance(wanted, Unknown) or wanted == size
-        for size, wanted in zip(shape, invariant, strict=True)
-    )

@@ -45,5 +45,6 @@ from graphc.ir.ops import special as special
 from graphc.ir.ops import splitting as splitting
 from graphc.ir.ops import strided as strided
 from graphc.ir.ops import strided_adjoint as strided_adjoint
+from graphc.ir.ops import tensor_array as tensor_array
 from graphc.ir.ops import training as training
 from graphc.ir.ops import window_views as window_views

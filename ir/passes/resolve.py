@@ -24,6 +24,7 @@ from graphc.ir.dims import UNKNOWN, Unknown
 from graphc.ir.errors import FailedPreconditionError, InvalidArgumentError, OpError
 from graphc.ir.function import Function, Parameter
 from graphc.ir.graph import Graph, Operation, Tensor, TypeContext, infer
+from graphc.ir.passes.resolve_arrays import is_open, settled_inputs
 from graphc.ir.shapes import ShapeEnvironment
 from graphc.ir.types import TensorType, shape_text
 
@@ -139,6 +140,7 @@ class Resolver:
     symbols: int = 0
     # per branch or loop, the operations that ask for values inside
     saves: dict[Operation, list[Operation]] = field(default_factory=dict)
+    has_arrays: bool = False  # whether there may be arrays of unknown element shape
     # the writes that everything visited comes after
     base: dict[Operation, int] = field(default_factory=dict)
 
@@ -213,6 +215,7 @@ class Resolver:
     def visit_all(self, operations: Sequence[Operation]) -> None:
         """Visit operations in creation order."""
         for op in operations:
+            self.has_arrays |= op.definition.name == "EmptyArray"
             if op.definition.name in ("Saved", "LoopCount"):
                 self.saves.setdefault(op.inputs[0].op, []).append(op)
         for op in operations:
@@ -284,6 +287,11 @@ class Resolver:
         else:
             inputs = tuple([tensors[t] for t in op.inputs])
         definition = op.definition
+        if self.has_arrays and op.inputs:
+            if definition.name == "Identity" and is_open(inputs[0]):
+                tensors[op.outputs[0]] = inputs[0]
+                return
+            inputs = settled_inputs(op, inputs)
         if definition.name in _FITTING:
             given, like = inputs[0].type, inputs[1].type
             if given is like or given == like:

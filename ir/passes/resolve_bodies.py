@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 
 from graphc.ir import dtypes
-from graphc.ir.bodies import Body
+from graphc.ir.bodies import Body, is_small_constant
 from graphc.ir.dims import UNKNOWN, Unknown, as_symbol, substitute, symbols
 from graphc.ir.errors import InvalidArgumentError
 from graphc.ir.function import Function
 from graphc.ir.graph import Operation, Tensor, definition
 from graphc.ir.passes.resolve import MOST_SIZES, Resolver, size_tensors, slice_operations
+from graphc.ir.passes.resolve_arrays import is_open, settle
 from graphc.ir.shapes import Guard
 from graphc.ir.types import TensorType, shape_text
 
@@ -62,7 +63,10 @@ class Inner(Resolver):
         argument = op.outputs[0]
         if argument not in self.tensors:
             value = self.outer.value(self.arguments[argument], self.seen, self.op)
-            self.tensors[argument] = self.capture(value, argument)
+            if is_small_constant(value):
+                self.tensors[argument] = self.body.constant(value.op.attrs["value"])
+            else:
+                self.tensors[argument] = self.capture(value, argument)
 
     # -- what comes from outside
 
@@ -83,13 +87,16 @@ class Inner(Resolver):
     def parameter(self, name: str, like: Tensor, kind: str, **attrs: Any) -> Tensor:
         """A parameter of the type of an outer tensor."""
         shape = tuple([self.import_size(d) for d in like.type.dims])
-        return self.parameter_of(name, TensorType(like.dtype, shape), like.op, kind, **attrs)
+        return self.parameter_of(name, TensorType(like.dtype, shape), like, kind, **attrs)
 
     def parameter_of(
-        self, name: str, type: TensorType, op: Operation, kind: str, **attrs: Any
+        self, name: str, type: TensorType, like: Tensor, kind: str, **attrs: Any
     ) -> Tensor:
+        """A parameter that stands for an outer tensor, maybe of more general type."""
+        if self.has_arrays and is_open(like):
+            attrs["_open"] = True
         found = self._parameter(kind, name, type.dtype, type.dims, **attrs)
-        found.op.source = op.source
+        found.op.source = like.op.source
         if "_value" in attrs:
             value = np.empty(type.dims, dtype=object)
             value.ravel()[:] = list(attrs["_value"])
@@ -271,10 +278,12 @@ def resolve_branches(outer: Resolver, op: Operation, seen: dict[Operation, int])
         kept = [s.attrs["tensor"] for s in saves if s.attrs["tensor"].op.graph is body]
         operations = sliced(body, [*body.results, *kept])
         part = Inner({}, outer.variable_shape, *size_tensors(operations), outer=outer, op=op,
-                     seen=seen, kind="feed", taken=taken)  # fmt: skip
+                     seen=seen, kind="feed", taken=taken,
+                     has_arrays=outer.has_arrays)  # fmt: skip
         part.enter(body)
         part.visit_all(operations)
         parts.append(part)
+    outer.has_arrays |= any(part.has_arrays for part in parts)
     variables = list(dict.fromkeys(v for part in parts for v in part.versions))
     both = [
         [part.value_at_end(t) for t in op.attrs[name].results]
@@ -282,6 +291,7 @@ def resolve_branches(outer: Resolver, op: Operation, seen: dict[Operation, int])
         for part, name in zip(parts, ("then_branch", "else_branch"), strict=True)
     ]
     outputs = _Outputs(op)
+    _settle_alike(parts, both)
     for a, b in zip(*both, strict=True):
         if len(a.type.dims) != len(b.type.dims):
             raise InvalidArgumentError(
@@ -312,6 +322,17 @@ def resolve_branches(outer: Resolver, op: Operation, seen: dict[Operation, int])
     outer.tensors.update((s.outputs[0], t) for s, t in zip(order, new.outputs[common:-1],
                                                            strict=True))  # fmt: skip
     outer.written(op, seen, dict(zip(variables, new.outputs[count:common], strict=True)))
+
+
+def _settle_alike(parts: list[Inner], both: list[list[Tensor]]) -> None:
+    """Give an open array that one branch hands on the element shape it has in the other."""
+    for number, pair in enumerate(zip(*both, strict=True)):
+        for mine, other in ((0, 1), (1, 0)):
+            if is_open(pair[mine]) and not is_open(pair[other]):
+                sizes = [parts[other].export(d) for d in pair[other].type.dims[1:]]
+                if None not in sizes:
+                    element = [parts[mine].import_size(d) for d in sizes]
+                    both[mine][number] = settle(pair[mine], element)
 
 
 def resolve_loop(outer: Resolver, op: Operation, seen: dict[Operation, int]) -> None:
@@ -365,8 +386,9 @@ class _Loop:
     def _inner(self) -> Inner:
         found: Any = [size_tensors(part) for part in self._slices]
         sizes, whole = (found[0][i] | found[1][i] for i in (0, 1))
-        return Inner({}, self.outer.variable_shape, sizes, whole, outer=self.outer, op=self.op,
-                     seen=self.seen, taken=self.taken)  # fmt: skip
+        outer = self.outer
+        return Inner({}, outer.variable_shape, sizes, whole, outer=outer, op=self.op,
+                     seen=self.seen, taken=self.taken, has_arrays=outer.has_arrays)  # fmt: skip
 
     def _start(self, inner: Inner) -> list[Tensor]:
         """The parameters for carries; those of written variables are their values."""
@@ -378,7 +400,7 @@ class _Loop:
                 for axis, d in enumerate(start.type.dims)
             ])  # fmt: skip
             type = TensorType(start.dtype, shape)
-            parameters.append(inner.parameter_of(f"c{number}", type, start.op, "variable"))
+            parameters.append(inner.parameter_of(f"c{number}", type, start, "variable"))
         inner.initial.update(zip(self.variables, parameters[self.explicit :], strict=True))
         return parameters
 
@@ -393,13 +415,14 @@ class _Loop:
             dims = [inner.import_size(d) for d in rows.type.dims[1:]]
             row = TensorType(rows.dtype, tuple(dims))
             inner.tensors[self.body.arguments[self.explicit + number]] = inner.parameter_of(
-                f"r{number}", row, rows.op, "variable"
+                f"r{number}", row, rows, "variable"
             )
         inner.visit_all(self._slices[0])
         fresh = [v for v in inner.versions if v not in self.variables]
         if fresh:
             self.variables.update(dict.fromkeys(fresh))
             return False
+        self.outer.has_arrays |= inner.has_arrays
         results = [inner.value_at_end(t) for t in self.body.results]
         self.results = [*results, *(inner.latest(v, self.op) for v in self.variables)]
         self.saved = [inner.value_at_end(s.attrs["tensor"]) for s in self.saves]
@@ -412,6 +435,8 @@ class _Loop:
         """Whether each iteration gives carries of the sizes it was given; notes what does not."""
         canonical = self.inner.environment.canonical
         before = len(self.varying)
+        if self._settle_starts():
+            return False
         for number, (old, new) in enumerate(zip(parameters, self.results, strict=True)):
             if len(old.type.dims) != len(new.type.dims):
                 raise InvalidArgumentError(
@@ -423,6 +448,20 @@ class _Loop:
                 if (number, axis) not in self.varying and canonical(a) != canonical(b):
                     self.varying.add((number, axis))
         return len(self.varying) == before
+
+    def _settle_starts(self) -> bool:
+        """Settle open arrays that the body writes to; whether there are any."""
+        found = False
+        for number, start in enumerate(self.starts):
+            if is_open(start) and not is_open(self.results[number]):
+                sizes = [self.inner.export(d) for d in self.results[number].type.dims[1:]]
+                if None in sizes:
+                    raise InvalidArgumentError(
+                        None, self.op, "the elements written to a TensorArray must have one shape, "
+                        "known before the loop; pass element_shape to tf.TensorArray")  # fmt: skip
+                self.starts[number] = settle(start, sizes)
+                found = True
+        return found
 
     def _trace_cond(self, inner: Inner, values: Sequence[Tensor]) -> Tensor:
         """Go on with the condition over the carries `values`; whether to do an iteration."""
