@@ -74,7 +74,7 @@ class _Binding:
             return None
         executable, state = self.executable, self.state
         with state.lock:
-            frame = executable.new_frame()
+            frame = self.frame = executable.new_frame()
             frame.native.threads = state.threads
             variables = [variable_value(p, state) for _, p in self.tables.variables]
             if not executable.prepare(frame, arrays, variables, least):
@@ -134,13 +134,24 @@ class _Binding:
             storage = allocation.storage
             if self.places[storage].kind != "shadow":
                 continue
-            sizes = dims(storage)
-            if not all(isinstance(size, int) for size in sizes):
+            sizes = self._fixed_sizes(storage)
+            if sizes is None:
                 return False
             memory = np.empty(sizes, storage.dtype.numpy)
             record.keep(memory)
             buffers[allocation.slot] = address_of(memory)
         return True
+
+    def _fixed_sizes(self, tensor: Tensor) -> tuple[int, ...] | None:
+        """A tensor's sizes, if they are the same in every run of the record: without feeds they
+        are, since variables of other shapes make it invalid."""
+        sizes = dims(tensor)
+        if all(isinstance(size, int) for size in sizes):
+            return sizes
+        if self.tables.feeds:
+            return None
+        slot, values = self.tables.sizes.slot, self.frame.dims
+        return tuple([s if isinstance(s, int) else int(values[slot(s)]) for s in sizes])
 
     def _copies(self, record: native.Record) -> bool:
         """What is copied into variables after the run; False where it cannot be."""
@@ -152,7 +163,7 @@ class _Binding:
             value = self.state.variables.get(name)
             if storage.op.type == "Parameter" and place.kind == "variable":
                 return False  # an old value, which this run may be replacing as well
-            if value is None or value.shape != tuple(dims(tensor)):
+            if value is None or value.shape != self._fixed_sizes(tensor):
                 return False
             if value.dtype != tensor.dtype.numpy:
                 return False

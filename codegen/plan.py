@@ -98,6 +98,7 @@ class _Planner:
         self.places: dict[Tensor, Place] = {}
         self.writer: dict[Tensor, list[int]] = {}
         self.readers: dict[Tensor, list[int]] = {}
+        self.dropped: set[int] = set()  # steps that turned out to have nothing to do
 
     def run(self) -> Schedule:
         self._order()
@@ -109,7 +110,11 @@ class _Planner:
         updates = [(name, self.fused.storage(t)) for name, t in self.function.updates]
         self._updates(updates, results)
         slots = self._arena()
-        steps: list[Step] = [finish(s) if isinstance(s, Draft) else s for s in self.steps]
+        steps: list[Step] = [
+            finish(s) if isinstance(s, Draft) else s
+            for number, s in enumerate(self.steps)
+            if number not in self.dropped
+        ]
         return Schedule(self.function, self.fused, steps, self.places, slots, results, updates)
 
     def _order(self) -> None:
@@ -123,18 +128,46 @@ class _Planner:
         if ready:
             self.steps.append(SizeStep(tuple(ready)))
         lowering = Lowering(self.fused)
+        recorded: list[tuple[Any, Any, Any]] = []
         for group in self.fused.groups:
             op = group.operations[0]
             if group.kind == "host":
                 inputs = tuple(self.fused.storage(t) for t in op.inputs)
-                self._record(HostStep(op, inputs), inputs, op.outputs)
+                recorded.append((HostStep(op, inputs), inputs, op.outputs))
             for draft in lowering.drafts(group):
-                self._record(draft, draft.reads, draft.written)
+                recorded.append((draft, draft.reads, draft.written))
             sizes = [
                 s for member in group.operations for t in member.outputs for s in waiting.get(t, ())
             ]
             if sizes:
-                self._record(SizeStep(tuple(sizes)), [s[1] for s in sizes], ())
+                recorded.append((SizeStep(tuple(sizes)), [s[1] for s in sizes], ()))
+
+        for step in self._scatters_last(recorded) if self.private else recorded:
+            self._record(*step)
+
+    def _scatters_last(
+        self, recorded: list[tuple[Any, Any, Any]]
+    ) -> list[tuple[Any, Any, Any]]:
+        """The steps with scatters into new values of variables at the end: by then all that read
+        the old value have done so, and it may be overwritten."""
+        kept: set[Tensor] = {self.fused.storage(t) for t in self.function.live}
+        kept -= {self.fused.storage(t) for _, t in self.function.updates}
+        early: list[tuple[Any, Any, Any]] = []
+        late: list[tuple[Any, Any, Any]] = []
+        moved: set[Tensor] = set()
+        for step in reversed(recorded):
+            draft, reads, written = step
+            targets = set(written)
+            if isinstance(draft, Draft) and targets <= moved and len(targets) == 1:
+                late.append(step)  # the copy that comes before a scatter which was moved
+            elif isinstance(draft, Draft) and draft.accumulates and targets.isdisjoint(kept):
+                late.append(step)
+                moved |= targets
+                continue
+            else:
+                early.append(step)
+                kept.update(reads)
+        return [*reversed(early), *reversed(late)]
 
     def _record(self, step: Any, reads: Any, writes: Any) -> None:
         number = len(self.steps)
@@ -164,6 +197,8 @@ class _Planner:
 
     def _updates(self, updates: list[tuple[str, Tensor]], results: list[Tensor]) -> None:
         parameters = {p.name: p.tensor for p in self.function.parameters if p.kind == "variable"}
+        self.names = {tensor: name for name, tensor in parameters.items()}
+        self.kept = {*results, *(storage for _, storage in updates)}
         safe_from = self._first_safe_step()
         # an old value that is another variable's new value must outlive the run
         assigned = {storage for _, storage in updates}
@@ -174,6 +209,8 @@ class _Planner:
             taken.add(storage)
             old = parameters.get(name)
             replaces = old is not None and old not in assigned
+            if old is not None and replaces and self._write_through(storage, old, safe_from):
+                continue
             if old is not None and replaces and self._may_write_in_place(storage, old, safe_from):
                 step = self.steps[self.writer[storage][0]]
                 assert isinstance(step, Draft)
@@ -207,6 +244,30 @@ class _Planner:
         if number not in self.readers.get(old, ()):
             return self._adopt(step, old)
         return old not in step.in_place.values() and step.may_overwrite(storage, old)
+
+    def _write_through(self, storage: Tensor, old: Tensor, safe_from: int) -> bool:
+        """Whether a new value that is the old one with places set (by one scatter, or several one
+        after the other) may be made in the old one's memory; then the copies go away.
+        """
+        chain: list[tuple[Tensor, int]] = []
+        current = storage
+        while current is not old:
+            number = self.writer.get(current, [-1])[0]
+            step = self.steps[number] if number >= safe_from else None
+            if not isinstance(step, Draft) or step.copy is None or current in self.places:
+                return False
+            target, source = step.copy
+            if target is not current or dims(target) != dims(source):
+                return False
+            later = [n for n in self.readers.get(source, ()) if n > number]
+            if later or (source is not old and source in self.kept):
+                return False
+            chain.append((current, number))
+            current = source
+        for tensor, number in chain:
+            self.dropped.add(number)
+            self.places[tensor] = Place("variable", self.names[old])
+        return True
 
     def _adopt(self, step: Draft, old: Tensor) -> bool:
         """A launch that does not read the old value may write over it all the same."""

@@ -22,6 +22,7 @@ from graphc.ir.passes.cse import CommonSubexpressions
 from graphc.ir.passes.dce import DeadCode
 from graphc.ir.passes.decompose import Decompose
 from graphc.ir.passes.fold import Fold
+from graphc.ir.passes.prune_loops import PruneLoops
 from graphc.ir.passes.shapes import Shapes
 from graphc.ir.passes.split_folds import SplitFolds
 from graphc.ir.passes.transfer import Transfer
@@ -52,13 +53,14 @@ PASSES: dict[str, Callable[..., Pass]] = {
     "dce": DeadCode,
     "decompose": Decompose,
     "fold": Fold,
+    "prune-loops": PruneLoops,
     "shapes": Shapes,
     "split-folds": SplitFolds,
 }
 
 DEFAULT_PIPELINE = (
     "dce,shapes,canonicalize,fold,cse,decompose,shapes,canonicalize,fold,canonicalize,cse,"
-    "split-folds,dce"
+    "prune-loops,split-folds,dce"
 )
 
 _STEP = re.compile(r"\s*([a-z][a-z0-9_-]*)\s*(?:\{([^{}]*)\})?\s*(,|$)")

@@ -222,9 +222,13 @@ def sliced(body: Body, wanted: Sequence[Tensor]) -> list[Operation]:
 
 @dataclass
 class _Outputs:
-    """The results of a branch or loop in the outer function, and which sizes only the run knows."""
+    """The results of a branch or loop in the outer function, and which sizes only the run knows.
+
+    `count` is the number of the result that counts iterations.
+    """
 
     op: Operation
+    count: int = -1
     types: list[TensorType] = field(default_factory=list)
     dynamic: list[tuple[int, int]] = field(default_factory=list)
 
@@ -233,6 +237,26 @@ class _Outputs:
         number = len(self.types)
         self.dynamic += [(number, axis) for axis, d in enumerate(dims) if d is None]
         self.types.append(TensorType(dtype, tuple(dims)))
+
+    def settle(self, new: Operation, environment: Any) -> None:
+        """Give symbols to the sizes that only the run knows."""
+        fresh = {
+            place: environment.dynamic_value(new.outputs[-1], number)
+            for number, place in enumerate(self.dynamic)
+        }
+        if any(COUNTED in tensor.type.dims for tensor in new.outputs):
+            counted = environment.dynamic_value(new.outputs[self.count], 0)
+            fresh[-1, -1] = counted
+        environment.signed -= {as_symbol(d) for d in fresh.values()}
+        for number, tensor in enumerate(new.outputs[:-1]):
+            dims = [
+                fresh[-1, -1] if d == COUNTED else fresh.get((number, axis), d)
+                for axis, d in enumerate(tensor.type.dims)
+            ]
+            tensor.type = TensorType(tensor.dtype, tuple(dims))
+
+
+COUNTED = "count"  # stands for the size of a stack until its symbol is there
 
 
 def _append(
@@ -251,15 +275,7 @@ def _append(
             op.role, op.device,
         )
     )  # fmt: skip
-    environment = outer.environment
-    fresh = {
-        place: environment.dynamic_value(new.outputs[-1], number)
-        for number, place in enumerate(outputs.dynamic)
-    }
-    environment.signed -= {as_symbol(d) for d in fresh.values()}
-    for number, tensor in enumerate(new.outputs[:-1]):
-        dims = [fresh.get((number, axis), d) for axis, d in enumerate(tensor.type.dims)]
-        tensor.type = TensorType(tensor.dtype, tuple(dims))
+    outputs.settle(new, outer.environment)
     if any(value.effects for value in attrs.values() if isinstance(value, Function)):
         outer.effects.append(new)
     return new
@@ -489,7 +505,7 @@ class _Loop:
             attrs |= {"rows": len(self.rows), "reverse": op.attrs["reverse"]}
         updates = [(f"c{number}", t) for number, t in enumerate(self.results)]
         attrs["body"] = inner.close(f"{op.name}/body", results, updates)
-        outputs = _Outputs(op)
+        outputs = _Outputs(op, count=len(self.results) + len(self.saved))
         for number, start in enumerate(self.carries):
             outputs.add(start.dtype, [None if (number, axis) in self.varying else d
                                       for axis, d in enumerate(start.type.dims)])  # fmt: skip
@@ -508,12 +524,12 @@ class _Loop:
         self._bind(new)
 
     def _length(self) -> Any:
-        """How many iterations there are, as a size; None: only the run knows."""
+        """How many iterations there are, as a size; COUNTED: only the run knows."""
         if self.count is None:
-            return None
+            return COUNTED
         value = self.outer.body.value_of(self.count)
         if value is None or isinstance(value.item(), Unknown):
-            return None
+            return COUNTED
         return value.item()
 
     def _bind(self, new: Operation) -> None:

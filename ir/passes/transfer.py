@@ -35,6 +35,12 @@ class Transfer(Rebuild):
         if op in self._sizes:
             self._keep(op)
 
+    def adopt(self, op: Operation, new: Operation) -> None:
+        """Let an operation of the new body stand for one of whose results some are gone."""
+        self.operations[op] = new
+        if op in self._sizes:
+            self._keep(op)
+
     def _keep(self, op: Operation) -> None:
         for name, tensor, element in self._sizes[op]:
             self.function.environment.keep_dynamic(name, self.tensors[tensor], element)
