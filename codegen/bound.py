@@ -61,11 +61,50 @@ def bind(
     return _Binding(executable, state).record(arrays, structure, least)
 
 
+@record
+class BoundIteration:
+    """An iteration of a loop, bound: `slots` are the buffers that the caller sets before a call, by
+    the number of the result that goes there; a call gives the list of the results `given`.
+    """
+
+    record: native.Record
+    slots: dict[int, int]
+    given: tuple[int, ...]
+
+
+def bind_iteration(
+    executable: Executable, state: SessionState, rows: Sequence[int]
+) -> BoundIteration | None:
+    """A record of a function without feeds, of which the results `rows` are to be written where the
+    caller says, as far as that is possible; None where it cannot be bound.
+    """
+    if not native.available():
+        return None
+    binding = _Binding(executable, state)
+    binding.place_rows(rows)
+    count = len(executable.function.results)
+    given = tuple(n for n in range(count) if n not in binding.rows)
+    is_single = given == (0,)
+    structure = Structure(native.SINGLE if is_single else native.LIST, tuple(range(len(given))))
+    made = binding.record([], structure, 0)
+    return None if made is None else BoundIteration(made, binding.rows, given)
+
+
 class _Binding:
     def __init__(self, executable: Executable, state: SessionState) -> None:
         self.executable, self.state = executable, state
         self.schedule, self.tables = executable.schedule, executable.tables
         self.places = self.schedule.places
+        self.rows: dict[int, int] = {}  # results that others give memory for, and their slots
+
+    def place_rows(self, numbers: Sequence[int]) -> None:
+        """Leave it to the caller where these results go, if they have memory of their own."""
+        results = self.schedule.results
+        for number in numbers:
+            storage = results[number]
+            own = self.places[storage].kind == "result" and results.count(storage) == 1
+            if own and storage.dtype.size:
+                self.rows[number] = self.tables.buffer_slot[storage]
 
     def record(
         self, arrays: Sequence[np.ndarray], structure: Structure, least: int
@@ -173,7 +212,9 @@ class _Binding:
     def _results(self, record: native.Record) -> None:
         given: set[Tensor] = set()
         results = zip(self.schedule.results, self.executable.function.results, strict=True)
-        for storage, tensor in results:
+        for number, (storage, tensor) in enumerate(results):
+            if number in self.rows:
+                continue
             place = self.places[storage]
             if storage.op.type == "Parameter" and place.kind == "variable":
                 kind = native.EARLY

@@ -8,18 +8,20 @@ loop leaves behind is thrown away.
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphc.codegen.bound import Structure
+from graphc.codegen.bound import BoundIteration, bind_iteration
 from graphc.codegen.cpu import entry as native
 from graphc.codegen.cpu.words import address_of
+from graphc.codegen.stacks import LEAST_ROWS, Stacks
 from graphc.codegen.state import SessionState
 from graphc.ir.errors import InvalidArgumentError
-from graphc.ir.function import Function
+from graphc.ir.function import Function, Rebuild
 from graphc.ir.graph import Operation
 from graphc.ir.nested import (
     branch_results,
@@ -28,7 +30,6 @@ from graphc.ir.nested import (
     named,
     nested_functions,
     row_order,
-    stacked,
 )
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ class NestedRunner:
     def __init__(self, op: Operation, state: SessionState, build: Build) -> None:
         self.op = op
         self.parts = {
-            name: build(function, state) for name, function in nested_functions(op).items()
+            name: build(with_own_updates(function), state)
+            for name, function in nested_functions(op).items()
         }
         self.blocks = calls_host(op)
         self.random_names: tuple[str, ...] = tuple(
@@ -78,6 +80,25 @@ class NestedRunner:
         given = accepted(part, part.run(feeds, private), feeds)
         results = branch_results(self.op, pred, given)
         return [*results, found_sizes(self.op, results)], _draws(private, before)
+
+
+def with_own_updates(function: Function) -> Function:
+    """The function with copies where a new value is the old one of another carry: carries that
+    trade places can then be written one after the other."""
+    traded = {t for _, t in function.updates if t.op.type == "Parameter"}
+    if not traded:
+        return function
+    rebuild = Rebuild(function)
+    for op in function.operations:
+        rebuild.copy(op)
+    copied = rebuild.finish()
+    body = copied.body
+    updates = [
+        (name, body.create("Identity", (t,), source=t.op.source).outputs[0]
+         if t.op.type == "Parameter" else t)
+        for name, t in copied.updates
+    ]  # fmt: skip
+    return dataclasses.replace(copied, updates=tuple(updates))
 
 
 def _follow(private: SessionState, state: SessionState, names: Sequence[str]) -> Counter[str]:
@@ -115,36 +136,32 @@ class _Loop:
         self.random_names = runner.random_names
         self.state = SessionState()
         self.counts = "cond" not in self.parts
+        self.lead = int(not self.counts)  # results before those that are kept
         self.names = [name for name, _ in self.body.function.updates]
-        structure = "list" if len(self.body.function.results) != 1 else "tensor"
-        items = tuple(range(len(self.body.function.results)))
-        self.structure = Structure(native.LIST if structure == "list" else native.SINGLE, items)
+        self.kept = self.body.function.results[self.lead :]
         self.entry: native.Entry | None = None
+        self.bound: BoundIteration | None = None
         self.attempts = 3
         self.step: Callable[[], Any] = self._slow
-        self.rows: list[tuple[int, str]] = []
+        self.stepped: list[np.ndarray] | None = None  # results of an iteration run from Python
+        self.rows: list[np.ndarray] = []  # what was kept of an iteration, for the shapes
+        self.expected = LEAST_ROWS
 
     def run(
         self, values: dict[str, Any], state: SessionState
-    ) -> tuple[list[np.ndarray | None], Counter[str]]:
+    ) -> tuple[list[np.ndarray], Counter[str]]:
         private = self.state
         before = _follow(private, state, self.random_names)
         self._enter(values)
-        saved: list[Any] = []
-        if self.counts:
-            count = int(values["count"])
-            self._count(values, count, saved)
-        else:
-            count = self._while(saved)
-        private_values = private.variables
-        carries = [private_values[name].copy() for name in self.names]
-        try:
-            stacks = stacked(self.op, saved, self.body.function, int(not self.counts))
-        except ValueError:
-            raise InvalidArgumentError(
-                None, self.op, "gradients through this loop need values whose shapes change from "
-                "one iteration to the next; they cannot be kept") from None  # fmt: skip
-        return [*carries, *stacks, np.asarray(count, np.int32)], _draws(private, before)
+        capacity = int(values["count"]) if self.counts else self.expected
+        self.stacks = Stacks(self.op, self.kept, capacity)
+        self._place()
+        count = self._count(values, capacity) if self.counts else self._while()
+        self.expected = max(count, LEAST_ROWS)
+        variables = private.variables
+        carries = [variables[name].copy() for name in self.names]
+        results = [*carries, *self.stacks.finish(count), np.asarray(count, np.int32)]
+        return results, _draws(private, before)
 
     def _enter(self, values: dict[str, Any]) -> None:
         """Set the variables of the private state; where shapes are as they were, what is bound
@@ -170,7 +187,8 @@ class _Loop:
                 moved[name] = value
             else:
                 fresh[name] = value
-        if fresh or self.entry is None or self.entry.record is None:
+        if fresh or self.bound is None:
+            self.bound = None
             private.update({**fresh, **moved})
         else:
             self._move(moved)
@@ -178,8 +196,8 @@ class _Loop:
     def _move(self, values: dict[str, np.ndarray]) -> None:
         """Let a bound record read captures from where they are now."""
         self.state.variables.update(values)
-        assert self.entry is not None and self.entry.record is not None
-        buffers = self.entry.record.frame.buffers
+        assert self.bound is not None
+        buffers = self.bound.record.frame.buffers
         for slot, parameter in self.body.tables.variables:
             value = values.get(parameter.name)
             if value is not None and value.dtype != object:
@@ -187,48 +205,81 @@ class _Loop:
         # sizes that captures hold are read when a record is bound
         if any(b.element >= 0 for b in self.body.tables.bindings):
             self.state.update(values)
+            self.bound = None
 
-    def _while(self, saved: list[Any]) -> int:
+    def _while(self) -> int:
         first = self.parts["cond"]
-        going = accepted(first, first.run([], self.state), [])[0]
+        going = bool(accepted(first, first.run([], self.state), [])[0])
         count = 0
-        if len(self.body.function.results) == 1:
+        if self.kept:
             while going:
-                going = self.step()
+                going = bool(self._iterate(count))
                 count += 1
             return count
         while going:
-            going, *kept = self.step()
-            saved.append(kept)
+            going = self.step()
             count += 1
+        self.stepped = None
         return count
 
-    def _count(self, values: dict[str, Any], count: int, saved: list[Any]) -> None:
+    def _count(self, values: dict[str, Any], count: int) -> int:
         rows = {name: value for name, value in values.items() if name.startswith("r")}
         for position in row_order(self.op, count):
-            here = {name: stack[position, ...] for name, stack in rows.items()}
-            if rows and self.entry is not None and self.entry.record is not None:
-                self._move(here)
-            else:
-                self.state.variables.update({n: np.ascontiguousarray(v).reshape(v.shape)
-                                             for n, v in here.items()})  # fmt: skip
-            kept = self.step()
-            saved.append(kept if len(self.body.function.results) != 1 else [kept])
+            if rows:
+                self._take_rows({name: stack[position, ...] for name, stack in rows.items()})
+            self._iterate(position)
+        return count
+
+    def _take_rows(self, rows: dict[str, np.ndarray]) -> None:
+        if self.bound is not None:
+            self._move(rows)
+        else:
+            self.state.variables.update(rows)
 
     # -- one iteration
+
+    def _iterate(self, position: int) -> Any:
+        """Run an iteration and keep what is to be kept; whether to go on, of a `While`."""
+        bound, stacks = self.bound, self.stacks
+        if bound is not None and bound.slots:
+            stacks.aim(position, bound.record.frame.buffers)
+        given = self.step()
+        if self.stepped is not None:
+            results, self.stepped = self.stepped, None
+            stacks.put_all(position, results[self.lead :])
+            self._place()
+            return results[0] if self.lead else None
+        assert bound is not None, "an iteration that is not bound runs from Python"
+        if bound.given == (0,):
+            given = [given]
+        for number, value in zip(bound.given, given, strict=True):
+            if number >= self.lead:
+                stacks.put(position, number - self.lead, value)
+        return given[0] if self.lead else None
+
+    def _place(self) -> None:
+        """Let bound iterations write into the stacks, which must exist for that."""
+        if self.bound is None:
+            return
+        if not self.stacks.arrays:
+            self.stacks.make(self.rows)
+        self.stacks.place({n - self.lead: slot for n, slot in self.bound.slots.items()})
 
     def _slow(self) -> Any:
         """An iteration run from Python; bound for the next time where that is possible."""
         results = accepted(self.body, self.body.run([], self.state), [])
+        self.stepped = results
+        self.rows = results[self.lead :]
         if self.attempts and native.available():
             if self.entry is None:
                 self.entry = native.Entry(self._slow)
                 self.step = self.entry.call
-            record = self.body.bind([], self.state, self.structure)
-            if record is None:
+            kept = range(self.lead, len(results))
+            bound = bind_iteration(self.body, self.state, kept)
+            if bound is None:
                 self.attempts -= 1
                 if not self.attempts:
                     self.step = self._slow
-            else:
-                self.entry.install(record)
-        return results[0] if len(results) == 1 else results
+            elif self.entry.install(bound.record):
+                self.bound = bound
+        return results[0] if results else None

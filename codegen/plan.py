@@ -145,9 +145,7 @@ class _Planner:
         for step in self._scatters_last(recorded) if self.private else recorded:
             self._record(*step)
 
-    def _scatters_last(
-        self, recorded: list[tuple[Any, Any, Any]]
-    ) -> list[tuple[Any, Any, Any]]:
+    def _scatters_last(self, recorded: list[tuple[Any, Any, Any]]) -> list[tuple[Any, Any, Any]]:
         """The steps with scatters into new values of variables at the end: by then all that read
         the old value have done so, and it may be overwritten."""
         kept: set[Tensor] = {self.fused.storage(t) for t in self.function.live}

@@ -9,7 +9,6 @@ these are as expected before any use and tries it out; where they are not, runs 
 from __future__ import annotations
 
 import ctypes
-import importlib
 import struct
 import sys
 import sysconfig
@@ -22,8 +21,8 @@ import numpy as np
 from graphc.codegen.cpu.driver import Frame, driver_address
 from graphc.codegen.cpu.entry_ir import entry_ir
 from graphc.codegen.cpu.jit import host_target
-from graphc.codegen.cpu.recycle import LEAST, recycler
 from graphc.codegen.cpu.words import Words, address_of, word_table
+from graphc.codegen.cpu.recycle import LEAST, numpy_api, recycler
 from graphc.ir import environment
 
 # words of a step's record; `entry_ir` reads them by these numbers
@@ -229,7 +228,7 @@ def _builtin(words: Words) -> Callable[..., Any]:
 @cache
 def _runtime() -> np.ndarray:
     """The addresses of what the entry calls and compares with."""
-    api = _array_api()
+    api = numpy_api()
     names = {
         8: "PyList_New", 9: "PyTuple_New", 10: "PyEval_SaveThread", 11: "PyEval_RestoreThread",
         12: "PyObject_Vectorcall", 13: "Py_IncRef", 14: "Py_DecRef",
@@ -258,15 +257,6 @@ def _handler_is_known(api: Any) -> bool:
     current = ctypes.PYFUNCTYPE(ctypes.py_object)(api[305])()
     array = np.empty(3)
     return ctypes.c_void_p.from_address(id(array) + 88).value == id(current)
-
-
-def _array_api() -> Any:
-    """NumPy's table of C functions (`numpy/__multiarray_api.h`)."""
-    module: Any = importlib.import_module("numpy._core._multiarray_umath")
-    pointer = ctypes.pythonapi.PyCapsule_GetPointer
-    pointer.restype, pointer.argtypes = ctypes.c_void_p, (ctypes.py_object, ctypes.c_char_p)
-    address = pointer(module._ARRAY_API, None)
-    return ctypes.cast(address, ctypes.POINTER(ctypes.c_ssize_t))
 
 
 @cache

@@ -8,6 +8,7 @@ of the process are as they were.
 from __future__ import annotations
 
 import ctypes
+import importlib
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -72,3 +73,31 @@ def recycler() -> Recycler:
     for thing in (found, target):
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
     return found
+
+
+def recycled(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An uninitialised array; if it is big, its memory is recycled."""
+    if dtype.hasobject or dtype.itemsize * int(np.prod(shape, dtype=np.float64)) < LEAST:
+        return np.empty(shape, dtype)
+    change = _set_handler()
+    before = change(recycler().capsule)
+    try:
+        return np.empty(shape, dtype)
+    finally:
+        change(before)
+
+
+@cache
+def _set_handler() -> Any:
+    """NumPy's `PyDataMem_SetHandler`."""
+    return ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object)(numpy_api()[304])
+
+
+@cache
+def numpy_api() -> Any:
+    """NumPy's table of C functions (`numpy/__multiarray_api.h`)."""
+    module: Any = importlib.import_module("numpy._core._multiarray_umath")
+    pointer = ctypes.pythonapi.PyCapsule_GetPointer
+    pointer.restype, pointer.argtypes = ctypes.c_void_p, (ctypes.py_object, ctypes.c_char_p)
+    address = pointer(module._ARRAY_API, None)
+    return ctypes.cast(address, ctypes.POINTER(ctypes.c_ssize_t))

@@ -263,8 +263,8 @@ def binders(function: Function, live: set[Operation]) -> list[str]:
                 used.update(dict.fromkeys(symbols(dim)))
     for parameter in function.parameters:
         if parameter.tensor.op in live:
-            for dim in _bound(parameter):
-                used.pop(dim, None)
+            for bound in _bound(parameter):
+                used.pop(bound, None)
     found: list[str] = []
     for parameter in sorted(function.parameters, key=lambda p: "kcr".find(p.name[0])):
         mine = [symbol for symbol in _bound(parameter) if symbol in used]
