@@ -22,6 +22,10 @@ def attribute_key(value: Any) -> Any:
     """
     if isinstance(value, np.ndarray):
         return _array_key(value)
+    if isinstance(value, Function):
+        from graphc.ir.text import print_function
+
+        return ("function", print_function(value))
     if isinstance(value, dict):
         return tuple([(k, attribute_key(v)) for k, v in sorted(value.items())])
     if isinstance(value, (tuple, list)):

@@ -5,7 +5,12 @@
     %1 = Relu(%0) : float32[?,4] "Relu" // train.py:4, in model
 
 A value is `%3` or, of several results, `%3:1`. Constants of more than a few elements are named by a
-digest of their content, `@1f3a…`, and live in a dict beside the text.
+digest of their content, `@1f3a…`, and live in a dict beside the text. A function in an attribute is
+`function` there, and follows the operation, indented:
+
+    %2 = While(%0, %1) {cond = function, body = function, carries = 1, …} : …
+      cond = graphc.function v1 "while/While/cond"
+        …
 """
 
 from __future__ import annotations
@@ -17,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.ir.bodies import Body
 from graphc.ir.dims import Dim, Unknown
 from graphc.ir.dtypes import DType, as_dtype
 from graphc.ir.function import Function
@@ -40,7 +46,7 @@ def print_graph(graph: Graph, constants: Constants | None = None) -> str:
     lines = [GRAPH_HEADER]
     if graph.seed is not None:
         lines.append(f"seed {graph.seed}")
-    lines += [operation_text(op, constants) for op in graph.operations]
+    lines += _operation_lines(graph.operations, constants)
     return "\n".join(lines) + "\n"
 
 
@@ -51,12 +57,13 @@ def print_function(function: Function, constants: Constants | None = None) -> st
     for name, hint in environment.hints.items():
         signed = " signed" if name in environment.signed else ""
         dynamic = " dynamic" if name in environment.dynamic else ""
-        lines.append(f"symbol {name} = {hint}{signed}{dynamic}")
+        unhinted = " unhinted" if name in environment.unhinted else ""
+        lines.append(f"symbol {name} = {hint}{signed}{dynamic}{unhinted}")
     lines += [f"same {name} = {dim}" for name, dim in environment.substitutions.items()]
     for guard in environment.guards:
         reason = f" {json.dumps(guard.reason)}" if guard.reason else ""
         lines.append(f"guard {guard}{reason}")
-    lines += [operation_text(op, constants) for op in function.operations]
+    lines += _operation_lines(function.operations, constants)
     for p in function.parameters:
         lines.append(f"parameter {p.kind} {json.dumps(p.name)} = {_value(p.tensor)}")
     lines += [f"result {_value(tensor)}" for tensor in function.results]
@@ -88,6 +95,30 @@ def parse_function(text: str, constants: Mapping[str, np.ndarray] | None = None)
     from graphc.ir.text_reader import FunctionReader
 
     return FunctionReader(text, constants or {}).read()
+
+
+def _operation_lines(operations: list[Operation], constants: Constants | None) -> list[str]:
+    """The lines of operations, with the functions and bodies that they hold beneath them."""
+    lines: list[str] = []
+    for op in operations:
+        lines.append(operation_text(op, constants))
+        if op.definition.effect == "nested":
+            for name, value in op.attrs.items():
+                if isinstance(value, Function):
+                    first, *rest = print_function(value, constants).splitlines()
+                elif isinstance(value, Body):
+                    first, *rest = _body_lines(value, constants)
+                else:
+                    continue
+                lines += [f"  {name} = {first}", *(f"    {line}" for line in rest)]
+    return lines
+
+
+def _body_lines(body: Body, constants: Constants | None) -> list[str]:
+    lines = ["graphc.body", *_operation_lines(body.operations, constants)]
+    lines += [f"argument {_value(tensor)}" for tensor in body.arguments]
+    lines += [f"capture {_value(a)} = {json.dumps(o.name)}" for o, a in body.captures.items()]
+    return [*lines, *(f"result {_value(tensor)}" for tensor in body.results)]
 
 
 # -------------------------------------------------------------------------------------- one line
@@ -149,6 +180,12 @@ def attribute_text(value: Any, constants: Constants | None = None) -> str:
             return f"b{json.dumps(value.decode('latin-1'))}"
         case DType():
             return f"<{value.name}>"
+        case Function():
+            return "function"
+        case Body():
+            return "body"
+        case Tensor():
+            return f"opaque({json.dumps(value.name)})"
         case Unknown():
             return "?"
         case Dim():

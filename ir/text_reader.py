@@ -28,12 +28,13 @@ from graphc.ir.graph import (
 from graphc.ir.records import record
 from graphc.ir.shapes import Guard, ShapeEnvironment
 from graphc.ir.text import FUNCTION_HEADER, GRAPH_HEADER
-from graphc.ir.text_values import ParseError, Scanner, has_kind
+from graphc.ir.text_values import FUNCTION, ParseError, Scanner, has_kind
 from graphc.ir.types import TensorType
 from graphc.ir.verify import verify
 
 _SOURCE = re.compile(r"^(.*):(\d{1,9})(?:, in ([^:]*))?$", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)")
+_DEEPEST = 32
 _ROLES = ("forward", "gradient", "update", "init")
 
 
@@ -57,6 +58,9 @@ class _Reader(ABC):
 
     def __init__(self, text: str, constants: Mapping[str, np.ndarray], header: str) -> None:
         self.lines = text.split("\n")
+        self.depth = 0  # of nested functions
+        self.first = 1  # the number of the first line, of a nested function that in the whole text
+        self.read_until = 0  # the lines of nested functions so far
         self.constants = constants
         self.number = 1
         self.operations: list[Operation] = []
@@ -64,7 +68,7 @@ class _Reader(ABC):
             self.fail(f"the first line must be '{header}', not {self.lines[0][:60]!r}")
 
     def fail(self, message: str) -> NoReturn:
-        raise ParseError(f"line {self.number}: {message}")
+        raise ParseError(f"line {self.number + self.first - 1}: {message}")
 
     @contextlib.contextmanager
     def checked(self) -> Iterator[None]:
@@ -81,6 +85,8 @@ class _Reader(ABC):
     def scanners(self) -> Iterator[Scanner]:
         """A scanner for each line that holds a statement."""
         for number, line in enumerate(self.lines[1:], start=2):
+            if number <= self.read_until:
+                continue
             self.number = number
             if line.strip() and not line.lstrip().startswith("//"):
                 with self.checked():
@@ -130,8 +136,34 @@ class _Reader(ABC):
             device = scanner.items("(", ")", scanner.string)[0]
         source = self.source(scanner.comment())
         scanner.end()
+        if any(value is FUNCTION for value in attrs.values()):
+            attrs = self._with_functions(attrs)
         line = _Line(found, name, inputs, attrs, types, controls, source, role, device)
         self.operations.append(self.make(line))
+
+    def _with_functions(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """The attributes with the functions that the following lines say."""
+        found = dict(attrs)
+        self.read_until = self.number
+        for name in [name for name, value in attrs.items() if value is FUNCTION]:
+            start = self.read_until + 1
+            head = f"  {name} = "
+            if start > len(self.lines) or not self.lines[start - 1].startswith(head):
+                self.fail(f"the function '{name}' must follow, indented")
+            end = start
+            while end < len(self.lines) and self.lines[end].startswith("    "):
+                end += 1
+            text = [self.lines[start - 1][len(head) :], *(x[4:] for x in self.lines[start:end])]
+            found[name] = self._function(text, start)
+            self.read_until = end
+        return found
+
+    def _function(self, lines: list[str], first: int) -> Function:
+        if self.depth >= _DEEPEST:
+            self.fail(f"functions are nested more than {_DEEPEST} times")
+        reader = FunctionReader("\n".join(lines), self.constants, self.first + first - 1)
+        reader.depth = self.depth + 1
+        return reader.read()
 
     def definition(self, name: str) -> OpDef:
         try:
@@ -246,8 +278,9 @@ def _agree(inferred: TensorType, given: TensorType) -> bool:
 class FunctionReader(_Reader):
     """Reads a function: types are those in the text, and the verifier looks at the whole."""
 
-    def __init__(self, text: str, constants: Mapping[str, np.ndarray]) -> None:
+    def __init__(self, text: str, constants: Mapping[str, np.ndarray], first: int = 1) -> None:
         super().__init__(text, constants, FUNCTION_HEADER)
+        self.first = first
         self.environment = ShapeEnvironment()
         self.body = Graph(self.environment)
         self.parameters: list[Parameter] = []
@@ -322,6 +355,8 @@ class FunctionReader(_Reader):
             self.environment.mark_signed([dim])
         if scanner.accept("dynamic"):
             self.environment.dynamic[Symbol(name)] = None
+        if scanner.accept("unhinted"):
+            self.environment.mark_unhinted(dim)
 
     def _same(self, scanner: Scanner) -> None:
         name = Symbol(scanner.word())

@@ -43,6 +43,10 @@ _TOKEN = re.compile(
 _HEX = re.compile(r"[0-9a-f]*")
 
 
+# Stands for a function in an attribute until the lines that say it are read.
+FUNCTION = object()
+
+
 class ParseError(ValueError):
     """Text that is no graph; the message begins with the line number."""
 
@@ -260,7 +264,7 @@ class Scanner:
         self.fail("a number")
 
     def _named(self) -> Any:
-        constants = {"none": None, "true": True, "false": False}
+        constants = {"none": None, "true": True, "false": False, "function": FUNCTION}
         name = self._advance()
         if name in constants:
             return constants[name]
@@ -270,7 +274,7 @@ class Scanner:
             return self._bytes()
         if name == "array":
             return self._array()
-        if name == "opaque":
+        if name in ("opaque", "body"):
             raise ParseError(f"this attribute has no text form: {self.line[:80]}")
         raise ParseError(f"unknown value '{name}'")
 

@@ -9,6 +9,7 @@ from graphc.ir.dtypes import DType
 from graphc.ir.errors import InternalError, OpError
 from graphc.ir.function import Function
 from graphc.ir.graph import Operation, Tensor, TypeContext, infer
+from graphc.ir.nested import nested_functions
 
 # Types are inferred again for at most this many operations, evenly spread.
 _MOST_INFERRED = 2000
@@ -75,7 +76,24 @@ class _Verifier:
                 self.types_seen.add(tensor.type)
         if op in seen:
             self.fail(op, f"{op.name} is there twice")
+        if op.definition.effect == "nested":
+            self._check_nested(op)
         seen.add(op)
+
+    def _check_nested(self, op: Operation) -> None:
+        """Hold nested functions to the invariants, and to what the operation hands in and out."""
+        names = op.attrs["names"]
+        if len(names) != len(op.inputs) or len(set(names)) != len(names):
+            self.fail(op, f"{op.name} has {len(op.inputs)} inputs, named {names}")
+        kinds = dict(zip(names, (t.dtype for t in op.inputs), strict=True))
+        for word, function in nested_functions(op).items():
+            verify(function, f"{self.when} in {op.name}".strip(), self.infer_types)
+            for p in function.parameters:
+                if kinds.get(p.name) is not p.tensor.dtype:
+                    self.fail(op, f"{word} of {op.name} takes {p.name}, which is not handed in")
+            carried = [name for name, _ in function.updates]
+            if carried and carried != list(names[: len(carried)]):
+                self.fail(op, f"{word} of {op.name} gives the carries {carried}")
 
     def _check_type(self, tensor: Tensor) -> None:
         if not tensor.type.is_concrete:

@@ -1,0 +1,94 @@
+"""Nested functions: what passes make of them, their text, and that they stay whole."""
+
+import numpy as np
+import pytest
+
+import graphc as tf
+from graphc.codegen.program import Options, Program
+from graphc.codegen.state import SessionState
+from graphc.ir.equality import function_difference
+from graphc.ir.function import Function
+from graphc.ir.interpreter import run_function
+from graphc.ir.nested import all_functions, nested_functions
+from graphc.ir.passes import DEFAULT_PIPELINE, Verifying
+from graphc.ir.text import parse_function, print_function
+from graphc.ir.text_values import ParseError
+
+
+def optimized(fetches, feeds, pipeline=DEFAULT_PIPELINE) -> Function:
+    """The function of a run, verified after each pass."""
+    options = Options(pipeline=pipeline, observers=(Verifying(),))
+    graph = tf.get_default_graph()
+    program = Program(graph, fetches, (), list(feeds), options)
+    return program.optimize(program.resolve(list(feeds.values()), SessionState()))
+
+
+def model():
+    x = tf.placeholder(tf.float32, [None, 3])
+    steps = tf.shape(x)[0]
+    array = tf.TensorArray(tf.float32, steps)
+
+    def body(i, h, a):
+        h = tf.cond(tf.equal(i % 2, 0), lambda: tf.tanh(h + x[i]), lambda: h * 2.0)
+        return i + 1, h, a.write(i, h)
+
+    _, h, array = tf.while_loop(lambda i, *_: i < steps, body, [0, x[0], array])
+    loss = tf.reduce_sum(array.stack()) + tf.reduce_sum(h)
+    return x, [loss, *tf.gradients(loss, x)]
+
+
+@pytest.mark.parametrize("pipeline", ["", DEFAULT_PIPELINE])
+def test_text_reads_back_and_runs(pipeline: str) -> None:
+    x, fetches = model()
+    data = np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)
+    function = optimized(fetches, {x: data}, pipeline)
+    constants: dict[str, np.ndarray] = {}
+    text = print_function(function, constants)
+    assert "\n  body = graphc.function v1" in text
+    again = parse_function(text, constants)
+    assert function_difference(function, again) is None
+    assert print_function(again) == text
+    feeds = {x.name: data}
+    wanted, got = (run_function(f, feeds).results for f in (function, again))
+    for a, b in zip(wanted, got, strict=True):
+        np.testing.assert_array_equal(a, b)
+    broken = text.replace("    parameter variable", "    parameter nothing", 1)
+    number = next(i for i, line in enumerate(broken.split("\n"), 1) if "parameter nothing" in line)
+    with pytest.raises(ParseError, match=f"line {number}: unknown kind of parameter"):
+        parse_function(broken, constants)
+    with pytest.raises(ParseError, match="must follow, indented"):
+        parse_function(text.replace("\n  body = ", "\n  other = "), constants)
+
+
+def test_what_nobody_reads_is_not_computed() -> None:
+    x = tf.placeholder(tf.float32, [None])
+    _, y, _, _same, _ = tf.while_loop(
+        lambda i, y, dead, same, other: i < 3,
+        lambda i, y, dead, same, other: (i + 1, y * same, tf.exp(dead), same, tf.sqrt(other)),
+        [0, x, x, x, x],
+    )
+    function = optimized([y], {x: np.ones(2, np.float32)})
+    (loop,) = [op for op in function.operations if op.type == "While"]
+    assert loop.attrs["names"] == ("c0", "c1", "k0") and loop.attrs["carries"] == 2
+    types = {op.type for op in loop.attrs["body"].operations}
+    assert types.isdisjoint({"Exp", "Sqrt"})
+
+
+def test_a_gradient_keeps_only_what_it_reads() -> None:
+    x = tf.placeholder(tf.float32, [None])
+    _, y = tf.while_loop(lambda i, h: i < 3, lambda i, h: (i + 1, tf.tanh(tf.exp(h) + 1.0)), [0, x])
+    (dx,) = tf.gradients(y, x)
+    function = optimized([dx], {x: np.ones(2, np.float32)})
+    (loop,) = [op for op in function.operations if op.type == "While"]
+    kept = loop.attrs["body"].results[1:]
+    assert sorted(t.op.type for t in kept) == ["Exp", "Tanh"]
+
+
+def test_every_pass_sees_nested_functions() -> None:
+    x, fetches = model()
+    function = optimized(fetches, {x: np.ones((2, 3), np.float32)})
+    inside = all_functions(function)
+    assert len(inside) > 4
+    for part in inside:
+        assert not any(op.definition.decompose for op in part.operations)
+    assert any(nested_functions(op) for part in inside[1:] for op in part.operations)
