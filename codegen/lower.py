@@ -97,9 +97,11 @@ def _scatter(fused: Fused, group: Group) -> list[Draft]:
     assert isinstance(lowering, low.Scatter)
     target = op.outputs[0]
     base = None if lowering.base is None else op.inputs[lowering.base]
-    first = _copy_draft(fused, op, base, target, Point(), -1)
-    if base is not None:
-        first.copy = (target, fused.storage(base))
+    before = []
+    if not lowering.blank:
+        before = [_copy_draft(fused, op, base, target, Point(), -1)]
+        if base is not None:
+            before[0].copy = (target, fused.storage(base))
     updates = op.inputs[lowering.updates]
     shape = dims(updates)
     draft = Draft([op], list(shape), 0)
@@ -114,7 +116,7 @@ def _scatter(fused: Fused, group: Group) -> list[Draft]:
     draft.stages.append(
         Stage(tuple(range(len(shape))), tuple(code.body), (), (store,), ordered=True)
     )
-    return [first, draft]
+    return [*before, draft]
 
 
 def _special(fused: Fused, group: Group) -> Draft:

@@ -142,7 +142,7 @@ class _Planner:
             if sizes:
                 recorded.append((SizeStep(tuple(sizes)), [s[1] for s in sizes], ()))
 
-        for step in self._scatters_last(recorded) if self.private else recorded:
+        for step in self._scatters_last(recorded):
             self._record(*step)
 
     def _scatters_last(self, recorded: list[tuple[Any, Any, Any]]) -> list[tuple[Any, Any, Any]]:

@@ -155,9 +155,10 @@ class Code:
                 if self.types[raw] is dtypes.int64
                 else self.emit("convert", dtypes.int64, (raw,))
             )
-            bound = (canonical(term.bound), OperationId(view.number))
-            checked = self.emit("check", dtypes.int64, (row,), bound)
-            result = result.plus(Point(values=((checked, canonical(term.coefficient)),)))
+            if term.bound is not None:
+                bound = (canonical(term.bound), OperationId(view.number))
+                row = self.emit("check", dtypes.int64, (row,), bound)
+            result = result.plus(Point(values=((row, canonical(term.coefficient)),)))
         return result
 
 
@@ -198,6 +199,10 @@ class Scalar:
 
     def dim(self, size: Any) -> int:
         return self._code.emit("dim", dtypes.int64, (), canonical_of(self._op)(size))
+
+    def checked(self, index: int, bound: Any) -> int:
+        limits = (canonical_of(self._op)(bound), OperationId(self._op.number))
+        return self._code.emit("check", dtypes.int64, (index,), limits)
 
     def random_bits(self, element: int, stream: int = 0) -> int:
         attrs = self._op.attrs

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from graphc.codegen.cpu.driver import address_of
+from graphc.codegen.cpu.words import address_of
 from graphc.codegen.cpu.recycle import recycled
 from graphc.ir.errors import InvalidArgumentError
 from graphc.ir.graph import Operation, Tensor

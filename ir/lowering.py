@@ -50,6 +50,10 @@ class ScalarBuilder(Protocol):
         """A size (int or Dim) as an int64 value."""
         ...
 
+    def checked(self, index: Any, bound: Any) -> Any:
+        """An int64 value that must lie in [0, bound), a size; else the operation fails."""
+        ...
+
     def random_bits(self, element: Any, stream: int = 0) -> Any:
         """32 random bits (uint32) of an element (int64); for operations of effect "random" only."""
         ...
@@ -73,7 +77,8 @@ class Index:
 class Indirect:
     """The value of an index operand at a position, times `coefficient`.
 
-    `bound` is the size it must stay below: 0 <= value < bound, checked in native code.
+    `bound` is the size it must stay below: 0 <= value < bound, checked in native code; None where
+    that is known.
     """
 
     operand: int
@@ -152,13 +157,14 @@ class Scatter:
     """Start from operand `base` (None: zeros) and combine every element of `updates` into it.
 
     That happens in order, at `index(op)`: one `Index` per output dimension, over the axes of the
-    updates, with `Indirect` terms.
+    updates, with `Indirect` terms. With `blank` elements that no update names are left undefined.
     """
 
     mode: StoreMode
     base: int | None
     updates: int
     index: Callable[[Any], tuple[Index, ...]]
+    blank: bool = False
 
 
 @record

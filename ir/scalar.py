@@ -107,6 +107,13 @@ class NumpyBuilder:
         assert self._random is not None, "this operation has no random state"
         return self._random(np.asarray(element), stream)
 
+    def checked(self, index: Any, bound: Any) -> Any:
+        """The indices; the operation fails if one is outside of [0, bound)."""
+        wrong = (index < 0) | (index >= bound)
+        if np.any(wrong):
+            self._fail(f"index {np.asarray(index)[wrong][0]} is not in [0, {bound})")
+        return index
+
     def fail_if(self, condition: Any) -> Any:
         """The condition itself; the operation fails if it holds anywhere."""
         if np.any(condition):

@@ -3,5 +3,6 @@
 from graphc.contrib import framework as framework
 from graphc.contrib import layers as layers
 from graphc.contrib import losses as losses
+from graphc.contrib import opt as opt
 from graphc.contrib import rnn as rnn
 from graphc.contrib import slim as slim

@@ -273,11 +273,16 @@ def _gather_nd_type(c: TypeContext) -> TensorType:
     return c.inputs[0].with_shape((*indices[:-1], *params[depth:]))
 
 
-def nd_index(rank: int, sizes: tuple[Any, ...], depth: int, operand: int) -> tuple[Index, ...]:
-    """Positions in a tensor of those sizes, for axes (rank - 1 of the indices, then the rest)."""
+def nd_index(
+    rank: int, sizes: tuple[Any, ...], depth: int, operand: int, is_checked: bool = False
+) -> tuple[Index, ...]:
+    """Positions in a tensor of those sizes, for axes (rank - 1 of the indices, then the rest).
+
+    Indices that were checked before are not checked again.
+    """
     lead = tuple(along(i) for i in range(rank - 1))
     return tuple(
-        Index((), 0, (Indirect(operand, (*lead, at(d)), n),))
+        Index((), 0, (Indirect(operand, (*lead, at(d)), None if is_checked else n),))
         if d < depth
         else along(rank - 1 + d - depth)
         for d, n in enumerate(sizes)

@@ -25,8 +25,8 @@ from graphc.ir.graph import (
     TypeContext,
     register,
 )
-from graphc.ir.lowering import Index, Scatter, StoreMode
-from graphc.ir.ops.gathering import index_depth, nd_index, nd_rows
+from graphc.ir.lowering import Elementwise, Index, Scatter, StoreMode
+from graphc.ir.ops.gathering import check_rows, index_depth, nd_index, nd_rows
 from graphc.ir.ops.positions import (
     context_of,
     dim_values,
@@ -81,7 +81,7 @@ def _scatter_index(shape: Callable[[Operation], Any], indices: int) -> Callable[
         rows = op.inputs[indices].type.dims
         depth = index_depth(context_of(op), rows)
         assert depth is not None, op
-        return nd_index(len(rows), shape(op), depth, indices)
+        return nd_index(len(rows), shape(op), depth, indices, op.attrs.get("checked", False))
 
     return index
 
@@ -124,6 +124,29 @@ register(OpDef(
 ))  # fmt: skip
 
 
+def _written_reference(
+    c: Any, indices: np.ndarray, updates: np.ndarray, shape: np.ndarray
+) -> np.ndarray:
+    return scatter(c, "set", np.zeros(shape.tolist(), updates.dtype), indices, updates)
+
+
+register(OpDef(
+    name="LastWritten",
+    doc="A tensor of `shape` with the last update at each index, other elements undefined. "
+        "For tables of which only what was written is read.",
+    inputs=("indices", "updates", "shape"),
+    infer=_scatter_nd_type,
+    reference=_written_reference,
+    gradient=NoGradient("it is made of positions"),
+    lowering=Scatter("set", None, 1, _scatter_index(lambda op: op.outputs[0].type.dims, 0), True),
+    shape_inputs=(2,),
+    dtypes=dtypes.NUMERIC,
+    samples=(
+        Sample((index_operand([[1], [0], [1], [2]]), Operand((4, 3)), index_operand([3, 3]))),
+    ),
+))  # fmt: skip
+
+
 # --------------------------------------------------------------------------------- TensorScatter
 
 
@@ -161,11 +184,14 @@ _TENSOR_SCATTERS: tuple[tuple[str, StoreMode, Any, str], ...] = (
     ("Max", "max", _NO_GRADIENT, "replaced by the greater of it and"),
 )
 
+_CHECKED = {"checked": Attr("bool", False, "the indices are known to be in range")}
+
 for _word, _mode, _gradient, _text in _TENSOR_SCATTERS:
     register(OpDef(
         name=f"TensorScatter{_word}",
         doc=f"`tensor` with what lies at each index {_text} the update, in order of the updates.",
         inputs=("tensor", "indices", "updates"),
+        attrs=_CHECKED,
         infer=_tensor_scatter_type,
         reference=lambda c, x, rows, updates, _mode=_mode: scatter(c, _mode, x, rows, updates),
         gradient=_gradient,
@@ -180,6 +206,55 @@ for _word, _mode, _gradient, _text in _TENSOR_SCATTERS:
                    dtypes=dtypes.FLOATS if _mode == "div" else None),
         ),
     ))  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------ checks
+
+
+def _check_indices(b: Any, index: Any) -> Any:
+    """Each index against the size of its dimension: dimension 0, or that of its column."""
+    sizes, axis = b.attrs["sizes"], b.attrs["axis"]
+    place = b.convert(index, dtypes.int64)
+    if axis is None:
+        return b.convert(b.checked(place, sizes[0]), b.dtype)
+    column = b.index(axis)
+    result = place
+    for number, size in enumerate(sizes):
+        here = b.eq(column, b.const(number, dtypes.int64))
+        zero = b.const(0, dtypes.int64)
+        result = b.select(here, b.checked(b.select(here, place, zero), size), result)
+    return b.convert(result, b.dtype)
+
+
+def _check_reference(c: Any, indices: np.ndarray) -> np.ndarray:
+    sizes, axis = c.attrs["sizes"], c.attrs["axis"]
+    for number, size in enumerate(sizes):
+        check_rows(c, indices if axis is None else indices.take(number, axis), int(size))
+    return indices
+
+
+register(OpDef(
+    name="CheckIndices",
+    doc="The indices as they are; fails the run unless all lie in a tensor of which `sizes` "
+        "are leading dimensions: the first one, or with `axis` that of their column along it.",
+    inputs=("indices",),
+    attrs={"sizes": Attr("any"), "axis": Attr("any", None)},
+    infer=lambda c: c.inputs[0],
+    reference=_check_reference,
+    gradient=NoGradient("indices are integers"),
+    lowering=Elementwise(_check_indices, cost=2),
+    dtypes=dtypes.INDICES,
+    samples=(
+        Sample((index_operand([2, 0, 2]),), {"sizes": (3,)}),
+        Sample((index_operand([[2, 0], [1, 3]], dtypes.int64),), {"sizes": (3, 4), "axis": 1}),
+    ),
+))  # fmt: skip
+
+
+def checked_rows(indices: Tensor, whole: Tensor) -> Tensor:
+    """Row numbers of `whole`, checked before anything is written: see `put`."""
+    rows: Tensor = indices.graph.op("CheckIndices", indices, sizes=whole.type.dims[:1])
+    return rows
 
 
 # --------------------------------------------------------------------------- scatters of variables
@@ -207,15 +282,19 @@ def _update_rows(word: str) -> Callable[..., list[Tensor]]:
         if updates.type.rank == 0:
             shape = (*indices.type.dims, *ref.type.dims[1:])
             updates = graph.op("BroadcastTo", updates, dim_values(graph, shape))
-        rows = reshaped(indices, (*indices.type.dims, 1))
-        return [graph.op(f"TensorScatter{word}", ref, rows, updates)]
+        rows = reshaped(checked_rows(indices, ref), (*indices.type.dims, 1))
+        return [graph.op(f"TensorScatter{word}", ref, rows, updates, checked=True)]
 
     return update
 
 
 def _update_nd(word: str) -> Callable[..., list[Tensor]]:
     def update(op: Operation, ref: Tensor, indices: Tensor, updates: Tensor) -> list[Tensor]:
-        return [ref.op.graph.op(f"TensorScatter{word}", ref, indices, updates)]
+        graph, dims = ref.op.graph, indices.type.dims
+        depth = index_depth(context_of(op), dims)
+        assert depth is not None, op
+        rows = graph.op("CheckIndices", indices, sizes=ref.type.dims[:depth], axis=len(dims) - 1)
+        return [graph.op(f"TensorScatter{word}", ref, rows, updates, checked=True)]
 
     return update
 

@@ -16,6 +16,7 @@ from graphc.ir import dtypes
 from graphc.ir.graph import Attr, NoGradient, OpDef, Operation, Tensor, TypeContext, register
 from graphc.ir.ops.pointwise import select, zero
 from graphc.ir.ops.positions import dim_values
+from graphc.ir.ops.scattering import checked_rows
 from graphc.ir.types import TensorType
 
 Tensors = Sequence[Tensor]
@@ -96,6 +97,7 @@ def _optimizer(
         assert sparse is not None
         operands = dict(zip(sparse, values[len(refs) :], strict=True))
         indices = operands.pop("indices")
+        indices = checked_rows(indices, values[0])
         gradient = add_repeated(operands.pop("grad"), indices, values[0].type.dims[0])
         wholes = values[: len(refs)]
         rows = formula(op, [_take(whole, indices) for whole in wholes], gradient, operands)
@@ -143,22 +145,24 @@ def _take(whole: Tensor, indices: Tensor) -> Tensor:
 
 def _put(whole: Tensor, indices: Tensor, rows: Tensor) -> Tensor:
     """Rows replaced; the rows of a repeated index are equal, so their order does not matter."""
-    changed: Tensor = whole.graph.op("TensorScatterUpdate", whole, _column(indices), rows)
+    changed: Tensor = whole.graph.op(
+        "TensorScatterUpdate", whole, _column(indices), rows, checked=True
+    )
     return changed
 
 
 def add_repeated(rows: Tensor, indices: Tensor, size: Any) -> Tensor:
     """For every i the sum of all rows j with indices[j] == indices[i].
 
-    One position stands for all of an index: the last one written to a table of `size` entries. That
-    takes time linear in rows and size, and no size that only the run itself knows.
+    One position stands for all of an index: the last one written to a table of `size` entries, of
+    which only those are read that were written. That takes time linear in the rows alone, and no
+    size that only the run itself knows. The indices must have been checked.
     """
     graph = rows.graph
     count = rows.type.dims[0]
     start, step = (graph.constant(v, dtypes.int64) for v in (0, 1))
     positions = graph.op("Range", start, dim_values(graph, (count,), (), dtypes.int64), step)
-    table = graph.op("Fill", dim_values(graph, (size,)), start)
-    table = graph.op("TensorScatterUpdate", table, _column(indices), positions)
+    table = graph.op("LastWritten", _column(indices), positions, dim_values(graph, (size,)))
     chosen = _take(table, indices)
     sums = graph.op(
         "ScatterNd", _column(chosen), rows, dim_values(graph, rows.type.dims, dtype=chosen.dtype)
@@ -286,6 +290,7 @@ _optimizer(
     ("var", "m", "v"),
     ("beta1_power", "beta2_power", "lr", "beta1", "beta2", "epsilon", "grad"),
     _adam,
+    sparse=("beta1_power", "beta2_power", "lr", "beta1", "beta2", "epsilon", "grad", "indices"),
     attrs={"use_nesterov": Attr("bool", False)},
 )
 
