@@ -1,6 +1,9 @@
 """`tf.nn`, as TF1 spells it."""
 
 from graphc.nn import rnn_cell as rnn_cell
+from graphc.nn.dynamic import bidirectional_dynamic_rnn as bidirectional_dynamic_rnn
+from graphc.nn.dynamic import dynamic_rnn as dynamic_rnn
+from graphc.nn.raw import raw_rnn as raw_rnn
 from graphc.nn.unrolled import static_bidirectional_rnn as static_bidirectional_rnn
 from graphc.nn.unrolled import static_rnn as static_rnn
 from graphc.nn.unrolled import static_state_saving_rnn as static_state_saving_rnn

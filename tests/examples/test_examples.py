@@ -15,6 +15,11 @@ from examples import (
     mnist,
     save_restore,
     transformer,
+    linear_regression,
+    logistic_regression,
+    lstm_digits,
+    mnist,
+    save_restore,
 )
 
 EXAMPLES = Path(mnist.__file__).resolve().parent
@@ -41,6 +46,10 @@ def test_mnist() -> None:
     assert mnist.main(epochs=2, page=None) > 0.90
 
 
+def test_lstm_digits() -> None:
+    assert lstm_digits.main(epochs=1, units=32) > 0.5
+
+
 def test_save_restore(tmp_path: Path) -> None:
     first, second = save_restore.main(epochs=1, folder=tmp_path)
     assert second[0] == 2 * first[0]
@@ -60,6 +69,13 @@ def test_all_examples_are_tested() -> None:
     scripts = {p.stem for p in EXAMPLES.glob("*.py")} - {"digits", "__init__"}
     tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
     assert scripts <= tested
+    assert scripts == {
+        "linear_regression",
+        "logistic_regression",
+        "lstm_digits",
+        "mnist",
+        "save_restore",
+    }
 
 
 @pytest.mark.slow
