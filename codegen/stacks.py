@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from graphc.codegen.cpu.words import address_of
 from graphc.codegen.cpu.recycle import recycled
+from graphc.codegen.cpu.words import address_of
 from graphc.ir.errors import InvalidArgumentError
 from graphc.ir.graph import Operation, Tensor
 

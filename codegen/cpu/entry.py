@@ -21,8 +21,8 @@ import numpy as np
 from graphc.codegen.cpu.driver import Frame, driver_address
 from graphc.codegen.cpu.entry_ir import entry_ir
 from graphc.codegen.cpu.jit import host_target
-from graphc.codegen.cpu.words import Words, address_of, word_table
 from graphc.codegen.cpu.recycle import LEAST, numpy_api, recycler
+from graphc.codegen.cpu.words import Words, address_of, word_table
 from graphc.ir import environment
 
 # words of a step's record; `entry_ir` reads them by these numbers

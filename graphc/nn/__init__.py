@@ -27,7 +27,6 @@ from graphc.ops.conv_ops import conv3d_backprop_filter_v2 as conv3d_backprop_fil
 from graphc.ops.conv_ops import conv3d_transpose as conv3d_transpose
 from graphc.ops.conv_ops import conv_transpose as conv_transpose
 from graphc.ops.conv_ops import convolution as convolution
-from graphc.ops.embedding_ops import embedding_lookup as embedding_lookup
 from graphc.ops.depthwise_ops import depthwise_conv2d as depthwise_conv2d
 from graphc.ops.depthwise_ops import (
     depthwise_conv2d_backprop_filter as depthwise_conv2d_backprop_filter,
@@ -43,6 +42,7 @@ from graphc.ops.depthwise_ops import (
     depthwise_conv2d_native_backprop_input as depthwise_conv2d_native_backprop_input,
 )
 from graphc.ops.depthwise_ops import separable_conv2d as separable_conv2d
+from graphc.ops.embedding_ops import embedding_lookup as embedding_lookup
 from graphc.ops.nn_impl import (
     batch_norm_with_global_normalization as batch_norm_with_global_normalization,
 )

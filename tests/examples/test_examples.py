@@ -12,14 +12,10 @@ from examples import (
     convolution,
     linear_regression,
     logistic_regression,
-    mnist,
-    save_restore,
-    transformer,
-    linear_regression,
-    logistic_regression,
     lstm_digits,
     mnist,
     save_restore,
+    transformer,
 )
 
 EXAMPLES = Path(mnist.__file__).resolve().parent

@@ -29,11 +29,7 @@ OWN = frozenset({
     "ReshapeToShapeOf", "Sequence", "SumToShapeOf", "TensorScatterDiv", "TensorScatterMul",
     "TrueDiv", "Trunc", "UngroupReduced", "WindowCounts", "WindowShares", "Windows",
     "ZeroWhereNegative",
-    "ConvolutionFilter", "DimValues", "DropNegative", "ExpandReduced", "GatherGrad", "GroupReduced",
-    "LinSpaceOf", "LogicalXor", "MatrixDiagLike", "OneHotAlong", "PadWith", "RandomGumbel",
-    "RandomPermutation", "ReducedSize", "ReshapeToShapeOf", "Sequence", "SortKey", "SumToShapeOf",
-    "TensorScatterDiv", "TensorScatterMul", "TopKIndices", "TrueDiv", "Trunc", "UngroupReduced",
-    "WindowCounts", "Windows", "ZeroWhereNegative",
+    "SortKey", "TopKIndices",
 })  # fmt: skip
 
 
