@@ -241,17 +241,23 @@ class Contraction:
     rows: tuple[tuple[Size, Size], ...] = ()
 
     def __str__(self) -> str:
-        plain = len(self.k) == 1
-        names = ["k"] if plain else [f"k{n}" for n in range(len(self.k))]
-        sums = ", ".join(f"{n}<{e}" for n, e in zip(names, self.k, strict=True))
-        steps = [
-            " + ".join(f"{c}*{n}" for n, c in zip(names, coefficients, strict=True))
-            for coefficients in (self.a_k, self.b_k)
-        ]
-        digits = "".join(f" + {c}*m{n}" for n, (_, c) in enumerate(self.rows))
-        where = ", ".join(f"m{n}<{e}" for n, (e, _) in enumerate(self.rows))
-        text = f"acc = sum {sums}: {self.a}[+{steps[0]}{digits}] * {self.b}[+{steps[1]}]"
-        return f"{text} where m = {where}" if self.rows else text
+        names = ["k"] if len(self.k) == 1 else [f"k{n}" for n in range(len(self.k))]
+        sums = ", ".join(f"{n}<{extent}" for n, extent in zip(names, self.k, strict=True))
+        digits = [(f"m{n}", step) for n, (_, step) in enumerate(self.rows)]
+        a = _operand(self.a, [*digits, *zip(names, self.a_k, strict=True)])
+        b = _operand(self.b, list(zip(names, self.b_k, strict=True)))
+        text = f"acc = sum {sums}: {a} * {b}"
+        if not self.rows:
+            return text
+        extents = ", ".join(f"m{n}<{extent}" for n, (extent, _) in enumerate(self.rows))
+        return f"{text} where m = ({extents})"
+
+
+def _operand(access: Access, steps: list[tuple[str, Size]]) -> str:
+    """A contraction's access with the terms that stand apart."""
+    parts = [name if step == 1 else f"{step}*{name}" for name, step in steps if step != 0]
+    own = str(access.index)
+    return f"b{access.buffer}[{' + '.join(parts if own == '0' and parts else [own, *parts])}]"
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,18 @@ def dense() -> Kernel:
                   title="MatMul BiasAdd Relu", sources=("dense: model.py:5",))  # fmt: skip
 
 
+def convolution() -> Kernel:
+    """d0 images of 5 x 6 x 3, slid over by 2 x 3 windows in steps of 1 and 2, into 7 channels."""
+    f, column = float32, Affine(((1, 1),))
+    store = Store(Access(2, Affine(((0, 7), (1, 1)))), 0)
+    stage = Stage((), (Instruction(0, "acc", f),), (), (store,))
+    rows = ((D(0), 90), (4, 18), (2, 6))
+    product = Contraction(Access(0, Affine()), (18, 1), Access(1, column), (63, 7), (2, 9), f, rows)
+    buffers = tuple(Buffer(f"b{n}", f, role) for n, role in enumerate(("in", "in", "out")))
+    axes = (Axis("a0", D(1)), Axis("a1", 7))
+    return Kernel(buffers, 2, axes, 2, (stage,), product, 1, title="Convolution")
+
+
 def gather() -> Kernel:
     """Rows of a table, scaled, zero outside a window; and a flag for each element."""
     f = float32
@@ -106,7 +118,7 @@ def gather() -> Kernel:
     return Kernel(buffers, 4, axes, 2, (Stage((), body, (), stores),), title="GatherV2 Mul")
 
 
-KERNELS = {"softmax": softmax, "dense": dense, "gather": gather}
+KERNELS = {"softmax": softmax, "dense": dense, "convolution": convolution, "gather": gather}
 
 
 @pytest.mark.parametrize("name", KERNELS)
