@@ -31,6 +31,7 @@ WHOLE_BYTES = 3200  # of a row of A, up to which k is not split
 WHOLE_BYTES_HOMELESS = 6 << 10  # likewise, where partial sums would need scratch
 PARTIAL_BYTES = 184 << 10  # partial sums between stretches of k
 PARTIAL_ROWS = 192
+ALL_ROWS = 1 << 48
 
 
 @dataclass(frozen=True)
@@ -231,7 +232,6 @@ def blocking(problem: Problem, tile: Tile, i: Integers) -> Blocking:
     longest = longest_k(problem, tile)
     size = _transposed_stretch(problem, tile) if problem.left_transposed else STRETCH_BYTES
     stretch = size // tile.size
-    rows = str(_rows_at_once(problem, tile))
     extent, steps = problem.steps(i), problem.most_steps
     if steps is not None:
         split = steps > longest
@@ -244,7 +244,11 @@ def blocking(problem: Problem, tile: Tile, i: Integers) -> Blocking:
         split = None
     block = i.mul(i.div(i.div(str(BLOCK_BYTES // tile.size), k), str(GROUP)), str(GROUP))
     block = i.min(i.max(block, str(GROUP)), str(MOST_BLOCK_ROWS))
-    return Blocking(rows, block, k, _panels_at_once(problem, tile, k, split, i), split)
+    panels, rows = _panels_at_once(problem, tile, k, split, i), _rows_at_once(problem, tile)
+    count, columns = known(panels), problem.columns
+    if split is False and count and isinstance(columns, int) and columns <= count * tile.columns:
+        rows = ALL_ROWS  # one packing serves all, and there are no partial sums
+    return Blocking(str(rows), block, k, panels, split)
 
 
 def _even_stretch(k: int, longest: int) -> int:
