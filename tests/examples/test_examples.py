@@ -17,6 +17,7 @@ from examples import (
     save_restore,
     transformer,
 )
+from examples import convolution, linear_regression, logistic_regression, mnist, save_restore
 
 EXAMPLES = Path(mnist.__file__).resolve().parent
 
@@ -72,6 +73,8 @@ def test_all_examples_are_tested() -> None:
         "mnist",
         "save_restore",
     }
+    names = {"convolution", "linear_regression", "logistic_regression", "mnist", "save_restore"}
+    assert scripts == names
 
 
 @pytest.mark.slow
