@@ -13,6 +13,7 @@ from typing import Any as _Any
 
 from graphc import compat as compat
 from graphc import contrib as contrib
+from graphc import image as image
 from graphc import layers as layers
 from graphc import losses as losses
 from graphc import metrics as metrics

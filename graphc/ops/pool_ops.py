@@ -12,6 +12,7 @@ from graphc.framework.name_scope import name_scope
 from graphc.framework.op_support import apply
 from graphc.ir import dtypes
 from graphc.ir.graph import Tensor
+from graphc.ops.block_ops import batch_to_space_nd, space_to_batch_nd
 from graphc.ops.build import one_of
 from graphc.ops.conv_ops import _line_layout, check_rates, layout, per_axis, spatial_axes
 from graphc.ops.scoped import scoped
@@ -198,26 +199,68 @@ def pool(
 
     Args:
         pooling_type: "MAX" or "AVG".
-        dilation_rate: a number per spatial axis, all 1; `dilations` is another name of it.
+        dilation_rate: the distance of a window's elements, a number per spatial axis; `dilations`
+            is another name of it. With rates, padding counts as zeros.
 
     Raises:
-        ValueError: arguments do not fit; NotImplementedError: a rate exceeds 1.
+        ValueError: arguments do not fit, or both strides and rates exceed 1.
     """
     rates = one_of("dilations", dilations, "dilation_rate", dilation_rate)
     if pooling_type not in ("MAX", "AVG"):
         raise ValueError(located(f'pooling_type must be "MAX" or "AVG", not {pooling_type!r}'))
     check_rates(strides, rates)
-    if np.any(np.ravel([1] if rates is None else rates) != 1):
-        raise NotImplementedError(located("pooling has no dilation_rate other than 1"))
     with name_scope(name, f"{pooling_type.lower()}_pool", [input]) as scope:
         x = convert_to_tensor(input, name="input")
         window = [int(v) for v in np.ravel(window_shape)]
         axes = spatial_axes(x, len(window) + 2)
-        if axes == 1:
-            return _pool_line(
-                pooling_type, x, window, strides, padding, data_format, scope, pooling_type
-            )
-        return _pool(pooling_type, axes, x, window, strides, padding, data_format, scope)
+        form = _line_layout(data_format) if axes == 1 else layout(data_format, axes)
+        if np.all(np.ravel([1] if rates is None else rates) == 1):
+            return _pool_any(pooling_type, axes, x, window, strides, padding, form, scope)
+        every = [int(v) for v in np.ravel(rates)]
+        every = every * axes if len(every) == 1 else every
+        blocks, pairs, crops = _blocks(x, window, every, _padding(padding), form)
+        apart = space_to_batch_nd(x, blocks, pairs)
+        y = _pool_any(pooling_type, axes, apart, window, None, "VALID", form, None)
+        return batch_to_space_nd(y, blocks, crops, scope)
+
+
+def _pool_any(
+    kind: str,
+    axes: int,
+    x: Tensor,
+    window: list[int],
+    strides: Any,
+    padding: Any,
+    form: str,
+    name: str | None,
+) -> Tensor:
+    """Pooling over one, two or three axes."""
+    if axes == 1:
+        return _pool_line(kind, x, window, strides, padding, form, name, _NAMES[kind, 2])
+    return _pool(kind, axes, x, window, strides, padding, form, name)
+
+
+def _blocks(
+    x: Tensor, window: list[int], rates: list[int], padding: str, form: str
+) -> tuple[list[int], list[Any], list[Any]]:
+    """Blocks whose elements are `rates` apart, with the paddings that make them whole, and what of
+    the result those make too much.
+    """
+    first = form.startswith("NC")
+    begin = 2 if first else 1
+    known = x.shape.as_list()[begin : begin + len(window)]
+    shape = apply("Shape", x) if None in known else None
+    pairs: list[Any] = []
+    crops: list[Any] = []
+    for axis, (size, k, rate) in enumerate(zip(known, window, rates, strict=True)):
+        total = (k - 1) * rate if padding == "SAME" else 0
+        n = shape[begin + axis] if size is None and shape is not None else size
+        rest = (-(n + total)) % rate
+        pairs.append([total // 2, total - total // 2 + rest])
+        crops.append([0, rest])
+    if first:
+        return [1, *rates], [[0, 0], *pairs], [[0, 0], *crops]
+    return rates, pairs, crops
 
 
 def max_pool_with_argmax(

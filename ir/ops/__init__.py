@@ -36,6 +36,7 @@ from graphc.ir.ops import pooling_gradients as pooling_gradients
 from graphc.ir.ops import pooling_positions as pooling_positions
 from graphc.ir.ops import random as random
 from graphc.ir.ops import reduction as reduction
+from graphc.ir.ops import resizing as resizing
 from graphc.ir.ops import scattering as scattering
 from graphc.ir.ops import segments as segments
 from graphc.ir.ops import sequences as sequences

@@ -59,7 +59,7 @@ def test_transformer() -> None:
 
 
 def test_convolution() -> None:
-    assert convolution.main(steps=40, batch_size=32, held_back=500) > 0.8
+    assert convolution.main(steps=25, batch_size=32, held_back=300) > 0.6
 
 
 def test_all_examples_are_tested() -> None:

@@ -81,6 +81,7 @@ DIFFERENCES = (
     Difference("Mean", 2, _OF_NOTHING, samples=(7,)),
     Difference("Min", 2, _OF_NOTHING, samples=(13,)),
     Difference("Prod", 2, "TensorFlow's is wrong beside elements that are 0", samples=(8,)),
+    Difference("ResizeBilinearGrad", 1, "TensorFlow has no gradient of this gradient"),
     Difference("TensorScatterMax", 1, "an operation of TensorFlow 2: no gradient here"),
     Difference("TensorScatterMin", 1, "an operation of TensorFlow 2: no gradient here"),
 )

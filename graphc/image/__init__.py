@@ -1,0 +1,32 @@
+"""`tf.image`, as TF1 spells it: resizing, cropping, flipping, adjusting."""
+
+from graphc.image.adjusting import adjust_brightness as adjust_brightness
+from graphc.image.adjusting import adjust_contrast as adjust_contrast
+from graphc.image.adjusting import adjust_gamma as adjust_gamma
+from graphc.image.adjusting import convert_image_dtype as convert_image_dtype
+from graphc.image.adjusting import flip_left_right as flip_left_right
+from graphc.image.adjusting import flip_up_down as flip_up_down
+from graphc.image.adjusting import grayscale_to_rgb as grayscale_to_rgb
+from graphc.image.adjusting import per_image_standardization as per_image_standardization
+from graphc.image.adjusting import random_brightness as random_brightness
+from graphc.image.adjusting import random_contrast as random_contrast
+from graphc.image.adjusting import random_flip_left_right as random_flip_left_right
+from graphc.image.adjusting import random_flip_up_down as random_flip_up_down
+from graphc.image.adjusting import rgb_to_grayscale as rgb_to_grayscale
+from graphc.image.adjusting import rot90 as rot90
+from graphc.image.adjusting import total_variation as total_variation
+from graphc.image.adjusting import transpose as transpose
+from graphc.image.adjusting import transpose_image as transpose_image
+from graphc.image.resizing import ResizeMethod as ResizeMethod
+from graphc.image.resizing import central_crop as central_crop
+from graphc.image.resizing import crop_to_bounding_box as crop_to_bounding_box
+from graphc.image.resizing import pad_to_bounding_box as pad_to_bounding_box
+from graphc.image.resizing import resize as resize
+from graphc.image.resizing import resize_bicubic as resize_bicubic
+from graphc.image.resizing import resize_bilinear as resize_bilinear
+from graphc.image.resizing import resize_image_with_crop_or_pad as resize_image_with_crop_or_pad
+from graphc.image.resizing import resize_images as resize_images
+from graphc.image.resizing import resize_nearest_neighbor as resize_nearest_neighbor
+from graphc.image.resizing import resize_with_crop_or_pad as resize_with_crop_or_pad
+from graphc.ops.block_ops import extract_image_patches as extract_image_patches
+from graphc.ops.random_ops import random_crop as random_crop
