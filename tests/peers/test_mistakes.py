@@ -11,15 +11,21 @@ import pytest
 import graphc
 from tests.peers import mistakes
 from tests.peers.mistakes_at_run import AT_RUN
+from tests.peers.mistakes_of_images import OF_IMAGES
 
 pytestmark = pytest.mark.peers("tensorflow")
 
-TABLES = {"build": mistakes.AT_BUILD, "dtype": mistakes.OF_DTYPE, "run": AT_RUN}
+TABLES = {
+    "build": mistakes.AT_BUILD,
+    "dtype": mistakes.OF_DTYPE,
+    "images": OF_IMAGES,
+    "run": AT_RUN,
+}
 
 # What graphc finds while the graph is built and TensorFlow only when it runs.
 EARLIER = frozenset({
     "build-reduce twice", "build-reshape two unknown", "build-transpose perm", "build-slice beyond",
-    "build-one hot axis", "build-cast strings",
+    "build-one hot axis", "build-cast strings", "images-conv strides of batch",
 })  # fmt: skip
 
 # Other differences, and why.
