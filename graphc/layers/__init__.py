@@ -1,6 +1,16 @@
 """`tf.layers`: layer classes that own variables, and functions that make and call them at once."""
 
 from graphc.layers.base import Layer as Layer
+from graphc.layers.convolution import Conv1D as Conv1D
+from graphc.layers.convolution import Conv2D as Conv2D
+from graphc.layers.convolution import Conv2DTranspose as Conv2DTranspose
+from graphc.layers.convolution import Conv3D as Conv3D
+from graphc.layers.convolution import Conv3DTranspose as Conv3DTranspose
+from graphc.layers.convolution_functions import conv1d as conv1d
+from graphc.layers.convolution_functions import conv2d as conv2d
+from graphc.layers.convolution_functions import conv2d_transpose as conv2d_transpose
+from graphc.layers.convolution_functions import conv3d as conv3d
+from graphc.layers.convolution_functions import conv3d_transpose as conv3d_transpose
 from graphc.layers.core import Dense as Dense
 from graphc.layers.core import Dropout as Dropout
 from graphc.layers.core import Flatten as Flatten
@@ -10,3 +20,15 @@ from graphc.layers.functions import dropout as dropout
 from graphc.layers.functions import flatten as flatten
 from graphc.layers.input_spec import InputSpec as InputSpec
 from graphc.layers.normalization import BatchNormalization as BatchNormalization
+from graphc.layers.pooling import AveragePooling1D as AveragePooling1D
+from graphc.layers.pooling import AveragePooling2D as AveragePooling2D
+from graphc.layers.pooling import AveragePooling3D as AveragePooling3D
+from graphc.layers.pooling import MaxPooling1D as MaxPooling1D
+from graphc.layers.pooling import MaxPooling2D as MaxPooling2D
+from graphc.layers.pooling import MaxPooling3D as MaxPooling3D
+from graphc.layers.pooling_functions import average_pooling1d as average_pooling1d
+from graphc.layers.pooling_functions import average_pooling2d as average_pooling2d
+from graphc.layers.pooling_functions import average_pooling3d as average_pooling3d
+from graphc.layers.pooling_functions import max_pooling1d as max_pooling1d
+from graphc.layers.pooling_functions import max_pooling2d as max_pooling2d
+from graphc.layers.pooling_functions import max_pooling3d as max_pooling3d
