@@ -25,6 +25,9 @@ from graphc.train.learning_rate_decay import exponential_decay as exponential_de
 from graphc.train.learning_rate_decay import inverse_time_decay as inverse_time_decay
 from graphc.train.learning_rate_decay import linear_cosine_decay as linear_cosine_decay
 from graphc.train.learning_rate_decay import natural_exp_decay as natural_exp_decay
+from graphc.train.learning_rate_decay import (
+    noisy_linear_cosine_decay as noisy_linear_cosine_decay,
+)
 from graphc.train.learning_rate_decay import piecewise_constant as piecewise_constant
 from graphc.train.learning_rate_decay import piecewise_constant_decay as piecewise_constant_decay
 from graphc.train.learning_rate_decay import polynomial_decay as polynomial_decay

@@ -15,6 +15,7 @@ from graphc.framework.op_support import apply
 from graphc.ir import dtypes
 from graphc.ir.graph import Tensor
 from graphc.ops.math_ops import cast
+from graphc.ops.random_ops import random_normal
 
 
 def _require_step(global_step: Any, function: str) -> None:
@@ -194,6 +195,32 @@ def linear_cosine_decay(
         progress = step / steps
         wave = 0.5 * (1.0 + apply("Cos", 2.0 * math.pi * num_periods * progress))
         return apply("Mul", (alpha + (steps - step) / steps) * wave + beta, rate, name=scope)
+
+
+def noisy_linear_cosine_decay(
+    learning_rate: Any,
+    global_step: Any,
+    decay_steps: Any,
+    initial_variance: float = 1.0,
+    variance_decay: float = 0.55,
+    num_periods: float = 0.5,
+    alpha: float = 0.0,
+    beta: float = 0.001,
+    name: str | None = None,
+) -> Tensor:
+    """`linear_cosine_decay` whose line has normal noise of variance initial_variance / (1 +
+    step)^variance_decay, drawn anew in each run.
+    """
+    _require_step(global_step, "noisy_linear_cosine_decay")
+    with name_scope(name, "NoisyLinearCosineDecay", [learning_rate, global_step]) as scope:
+        rate = convert_to_tensor(learning_rate, name="learning_rate")
+        steps = _in_dtype(decay_steps, rate, "decay_steps")
+        step = apply("Minimum", _in_dtype(global_step, rate, "global_step"), steps)
+        variance = initial_variance / (1.0 + step) ** _in_dtype(variance_decay, rate, "decay")
+        noise = random_normal([], dtype=rate.dtype) * apply("Sqrt", variance)
+        wave = 0.5 * (1.0 + apply("Cos", 2.0 * math.pi * num_periods * (step / steps)))
+        line = alpha + (steps - step) / steps + noise
+        return apply("Mul", line * wave + beta, rate, name=scope)
 
 
 def cosine_decay_restarts(

@@ -482,3 +482,15 @@ def test_global_step_by_name() -> None:
     assert train.get_global_step() is step
     with pytest.raises(TypeError, match="does not have integer type"):
         train.assert_global_step(tf.Variable(0.0))
+
+
+def test_noisy_linear_cosine_decay(sess: tf.Session) -> None:
+    step = tf.placeholder(tf.int64, [])
+    plain = tf.train.linear_cosine_decay(0.1, step, 100, num_periods=2)
+    calm = tf.train.noisy_linear_cosine_decay(0.1, step, 100, 0.0, num_periods=2)
+    noisy = tf.train.noisy_linear_cosine_decay(0.1, step, 100, variance_decay=2.0)
+    for number in (0, 30, 150):
+        first, second = sess.run([plain, calm], {step: number})
+        assert first == pytest.approx(second, rel=1e-6)
+    early, late = ([sess.run(noisy, {step: n}) for _ in range(200)] for n in (1, 20))
+    assert 0.03 < np.std(early) < 0.07 and 0.001 < np.std(late) < 0.006

@@ -110,6 +110,28 @@ def test_small_layers(sess: tf.Session) -> None:
     np.testing.assert_allclose(initialized(sess).run(biased), np.maximum(X + 0.25, 0))
 
 
+def test_convolutions(sess: tf.Session) -> None:
+    x = RNG.normal(size=(2, 6, 6, 3)).astype(np.float32)
+    with slim.arg_scope([slim.conv2d, slim.conv2d_transpose], activation_fn=None):
+        y = slim.conv2d(x, 4, [3, 3], scope="a", weights_regularizer=slim.l2_regularizer(0.1))
+        small = slim.conv2d(x, 4, 3, 2, "VALID", biases_initializer=None)
+        back = slim.conv2d_transpose(small, 3, 3, 2, "VALID")
+    assert slim.conv2d(x, 4, 1).op.type == "Relu" and layers.convolution2d is layers.conv2d
+    assert y.shape.as_list() == [2, 6, 6, 4] and back.shape.as_list() == [2, 5, 5, 3]
+    assert names(tf.model_variables()) == [
+        "a/weights:0", "a/biases:0", "Conv/weights:0", "Conv2d_transpose/weights:0",
+        "Conv2d_transpose/biases:0", "Conv_1/weights:0", "Conv_1/biases:0",
+    ]  # fmt: skip
+    assert len(tf.get_collection(tf.GraphKeys.REGULARIZATION_LOSSES)) == 1
+    found, weights = initialized(sess).run([small, "Conv/weights:0"])
+    expected = np.einsum("bijc,ijcf->bf", x[:, :3, 2:5], weights)
+    np.testing.assert_allclose(found[:, 0, 1], expected, rtol=1e-4, atol=1e-5)
+    most, mean = sess.run([slim.max_pool2d(x, 2), slim.avg_pool2d(x, [3, 3], 3)])
+    np.testing.assert_array_equal(most[:, 1, 0], x[:, 2:4, :2].max((1, 2)))
+    np.testing.assert_allclose(mean[:, 1, 0], x[:, 3:, :3].mean((1, 2)), rtol=1e-5, atol=1e-6)
+    assert slim.max_pool2d(x, 2).name == "MaxPool2D_1/MaxPool:0"
+
+
 @pytest.mark.parametrize(
     ("initializer", "deviation", "most"),
     [
@@ -206,6 +228,7 @@ def test_misuse() -> None:
         (lambda: layers.fully_connected(X, 2.5), ValueError, "num_outputs type should be int"),
         (lambda: layers.batch_norm(X, data_format="CN"), ValueError, "data_format has to be"),
         (lambda: layers.batch_norm(X, batch_weights=1), NotImplementedError, "not supported"),
+        (lambda: layers.conv2d(X, 2, 3, data_format="CN"), ValueError, "data_format has to be"),
         (lambda: layers.layer_norm(X, begin_norm_axis=2), ValueError, "must be < rank"),
         (lambda: layers.layer_norm(tf.placeholder(tf.float32)), ValueError, "undefined rank"),
         (lambda: layers.flatten(np.ones(3)), ValueError, "least 2 dimensions"),

@@ -1,5 +1,11 @@
 """`tf.contrib.layers`: layers, normalisation, initializers, regularizers as contrib spells them."""
 
+from graphc.contrib.layers.convolution import avg_pool2d as avg_pool2d
+from graphc.contrib.layers.convolution import conv2d as conv2d
+from graphc.contrib.layers.convolution import conv2d_transpose as conv2d_transpose
+from graphc.contrib.layers.convolution import convolution2d as convolution2d
+from graphc.contrib.layers.convolution import convolution2d_transpose as convolution2d_transpose
+from graphc.contrib.layers.convolution import max_pool2d as max_pool2d
 from graphc.contrib.layers.dense import bias_add as bias_add
 from graphc.contrib.layers.dense import dropout as dropout
 from graphc.contrib.layers.dense import flatten as flatten
