@@ -13,6 +13,18 @@ from graphc.ops.block_ops import local_response_normalization as local_response_
 from graphc.ops.block_ops import lrn as lrn
 from graphc.ops.block_ops import space_to_batch as space_to_batch
 from graphc.ops.block_ops import space_to_depth as space_to_depth
+from graphc.ops.candidate_sampling_ops import all_candidate_sampler as all_candidate_sampler
+from graphc.ops.candidate_sampling_ops import compute_accidental_hits as compute_accidental_hits
+from graphc.ops.candidate_sampling_ops import (
+    fixed_unigram_candidate_sampler as fixed_unigram_candidate_sampler,
+)
+from graphc.ops.candidate_sampling_ops import (
+    learned_unigram_candidate_sampler as learned_unigram_candidate_sampler,
+)
+from graphc.ops.candidate_sampling_ops import (
+    log_uniform_candidate_sampler as log_uniform_candidate_sampler,
+)
+from graphc.ops.candidate_sampling_ops import uniform_candidate_sampler as uniform_candidate_sampler
 from graphc.ops.conv_ops import atrous_conv2d as atrous_conv2d
 from graphc.ops.conv_ops import atrous_conv2d_transpose as atrous_conv2d_transpose
 from graphc.ops.conv_ops import conv1d as conv1d
@@ -99,3 +111,5 @@ from graphc.ops.pool_ops import max_pool_with_argmax as max_pool_with_argmax
 from graphc.ops.pool_ops import pool as pool
 from graphc.ops.sort_ops import in_top_k as in_top_k
 from graphc.ops.sort_ops import top_k as top_k
+from graphc.ops.sampled_losses import nce_loss as nce_loss
+from graphc.ops.sampled_losses import sampled_softmax_loss as sampled_softmax_loss

@@ -52,13 +52,19 @@ def embedding_lookup(
 
 
 def _row_of(tables: list[Tensor], ids: Tensor) -> Tensor:
-    """The row of the concatenated tables that holds each id under strategy "mod"."""
+    """The row of the concatenated tables that holds each id under strategy "mod".
+
+    An id that its table lacks gets a row beyond all of them.
+    """
     counts = [apply("Shape", table, out_type=ids.dtype)[0] for table in tables]
     starts = [math_ops.zeros_like(counts[0])]
-    for count in counts[:-1]:
+    for count in counts:
         starts.append(starts[-1] + count)
     number = convert_to_tensor(len(tables), ids.dtype)
-    return gather(apply("Pack", *starts, axis=0), ids % number) + ids // number
+    owner, row = ids % number, ids // number
+    start = gather(apply("Pack", *starts[:-1], axis=0), owner)
+    is_there = math_ops.less(row, gather(apply("Pack", *counts, axis=0), owner))
+    return apply("SelectV2", is_there, start + row, starts[-1])
 
 
 def _clipped(rows: Tensor, ids: Tensor, max_norm: float) -> Tensor:

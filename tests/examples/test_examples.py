@@ -18,6 +18,12 @@ from examples import (
     transformer,
 )
 from examples import convolution, linear_regression, logistic_regression, mnist, save_restore
+    linear_regression,
+    logistic_regression,
+    mnist,
+    save_restore,
+    word2vec,
+)
 
 EXAMPLES = Path(mnist.__file__).resolve().parent
 
@@ -60,6 +66,9 @@ def test_transformer() -> None:
 
 def test_convolution() -> None:
     assert convolution.main(steps=25, batch_size=32, held_back=300) > 0.6
+def test_word2vec() -> None:
+    losses = word2vec.main(epochs=10)
+    assert losses[-1] < losses[0] / 2
 
 
 def test_all_examples_are_tested() -> None:
@@ -75,6 +84,13 @@ def test_all_examples_are_tested() -> None:
     }
     names = {"convolution", "linear_regression", "logistic_regression", "mnist", "save_restore"}
     assert scripts == names
+    assert scripts == {
+        "linear_regression",
+        "logistic_regression",
+        "mnist",
+        "save_restore",
+        "word2vec",
+    }
 
 
 @pytest.mark.slow
