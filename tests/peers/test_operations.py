@@ -30,11 +30,6 @@ OWN = frozenset({
     "TrueDiv", "Trunc", "UngroupReduced", "WindowCounts", "WindowShares", "Windows",
     "ZeroWhereNegative",
     "SortKey", "TopKIndices",
-    "ConvolutionFilter", "DimValues", "DropNegative", "ExpandReduced", "GatherGrad", "GroupReduced",
-    "LinSpaceOf", "LogicalXor", "MatrixDiagLike", "OneHotAlong", "PadWith", "RandomGumbel",
-    "RandomPermutation", "ReducedSize", "ReshapeToShapeOf", "Sequence", "SortKey", "SumToShapeOf",
-    "TensorScatterDiv", "TensorScatterMul", "TopKIndices", "TrueDiv", "Trunc", "UngroupReduced",
-    "WindowCounts", "Windows", "ZeroWhereNegative",
 })  # fmt: skip
 
 
