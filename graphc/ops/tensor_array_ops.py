@@ -64,22 +64,35 @@ class TensorArray:
         shape = None if element_shape is None else as_shape(element_shape)
         self._written: list[tuple[Any, ...]] = []  # what writes told, shared by all later arrays
         self._shape = [shape if shape is not None and shape.ndims is not None else None]
+        self._count: int | None = None  # the number of elements, if it is known and stays
         self._flow = self._new(size, name) if flow is None else flow
+        if flow is not None:
+            self._count = self._static_count(flow)
 
     def _new(self, size: Any, name: str | None) -> Tensor:
         with scope_of(name, "TensorArray", size) as (graph, scope):
             count = index_tensor(size, "size")
             known = self._shape[0]
-            attrs = {
+            value = graph.value_of(count)
+            if value is not None and not self._dynamic and isinstance(value.item(), int):
+                self._count = value.item()
+            attrs: dict[str, Any] = {
                 "dtype": self._dtype,
                 "element": None if known is None else tuple(known.as_list()),
                 "_written": self._written,
             }
             return graph.create("EmptyArray", (count,), attrs, scope).outputs[0]
 
-    def _with_flow(self, flow: Tensor) -> TensorArray:
-        """The same array with other contents."""
+    def _static_count(self, flow: Tensor) -> int | None:
+        """The number of elements, if it is known and does not change."""
+        shape = flow.type.shape
+        count = shape[0] if shape and not self._dynamic else None
+        return count if isinstance(count, int) else None
+
+    def _with_flow(self, flow: Tensor, count: int | None = -1) -> TensorArray:
+        """The same array with other contents; `count` elements, where that changes."""
         other = TensorArray.__new__(TensorArray)
+        other._count = self._count if count == -1 else count
         other._dtype, other._dynamic, other._flow = self._dtype, self._dynamic, flow
         other._infer_shape = self._infer_shape
         other._written, other._shape = self._written, self._shape
@@ -182,7 +195,7 @@ class TensorArray:
             result: Tensor = graph.op("Identity", self._flow, name="TensorArrayGatherV3")
             shape = self._element()
             if shape is not None:
-                result.set_shape(TensorShape([None]).concatenate(shape))
+                result.set_shape(TensorShape([self._count]).concatenate(shape))
             return result
 
     def unstack(self, value: Any, name: str | None = None) -> TensorArray:
@@ -196,7 +209,8 @@ class TensorArray:
             if tensor.type.rank == 0:
                 raise ValueError(located("TensorArray.unstack needs at least one dimension"))
             self._learn_rows(tensor)
-            return self._with_flow(graph.op("Identity", tensor, name="TensorArrayScatterV3"))
+            flow = graph.op("Identity", tensor, name="TensorArrayScatterV3")
+            return self._with_flow(flow, self._static_count(flow))
 
     def concat(self, name: str | None = None) -> Tensor:
         """The elements one after the other along their first dimension."""
@@ -231,7 +245,7 @@ class TensorArray:
                 name="concat",
             )  # fmt: skip
             pieces = graph.op("Reshape", tensor, shape, name="TensorArraySplitV3")
-            return self._with_flow(pieces)
+            return self._with_flow(pieces, self._static_count(pieces))
 
     def size(self, name: str | None = None) -> Tensor:
         """The number of elements, an int32 scalar."""

@@ -9,7 +9,7 @@ import graphc as tf
 def test_elements_are_written_read_and_stacked(sess: tf.Session) -> None:
     array = tf.TensorArray(tf.float32, 3)
     array = array.write(0, [1.0, 2.0]).write(2, [5.0, 6.0])
-    assert array.stack().shape.as_list() == [None, 2]
+    assert array.stack().shape.as_list() == [3, 2]
     assert sess.run(array.size()) == 3 and array.dtype == tf.float32
     np.testing.assert_array_equal(sess.run(array.stack()), [[1, 2], [0, 0], [5, 6]])
     np.testing.assert_array_equal(sess.run(array.read(2)), [5, 6])
