@@ -22,6 +22,7 @@ from graphc.ir.passes.cse import CommonSubexpressions
 from graphc.ir.passes.dce import DeadCode
 from graphc.ir.passes.decompose import Decompose
 from graphc.ir.passes.fold import Fold
+from graphc.ir.passes.inline_branches import InlineBranches
 from graphc.ir.passes.prune_loops import PruneLoops
 from graphc.ir.passes.shapes import Shapes
 from graphc.ir.passes.split_folds import SplitFolds
@@ -53,13 +54,15 @@ PASSES: dict[str, Callable[..., Pass]] = {
     "dce": DeadCode,
     "decompose": Decompose,
     "fold": Fold,
+    "inline-branches": InlineBranches,
     "prune-loops": PruneLoops,
     "shapes": Shapes,
     "split-folds": SplitFolds,
 }
 
 DEFAULT_PIPELINE = (
-    "dce,shapes,canonicalize,fold,cse,decompose,shapes,canonicalize,fold,canonicalize,cse,"
+    "dce,shapes,canonicalize,fold,cse,decompose,inline-branches,shapes,canonicalize,fold,"
+    "canonicalize,cse,"
     "prune-loops,split-folds,dce"
 )
 

@@ -92,3 +92,38 @@ def test_every_pass_sees_nested_functions() -> None:
     for part in inside:
         assert not any(op.definition.decompose for op in part.operations)
     assert any(nested_functions(op) for part in inside[1:] for op in part.operations)
+
+
+def _operations(fetch, feeds) -> set[str]:
+    return {op.type for part in all_functions(optimized([fetch], feeds)) for op in part.operations}
+
+
+def test_cheap_branches_become_a_selection(sess: tf.Session) -> None:
+    p, x = tf.placeholder(tf.bool, []), tf.placeholder(tf.float32, [None])
+    y = tf.cond(p, lambda: x * 2.0, lambda: tf.exp(x))
+    feed = {p: np.array(True), x: np.array([1.0, 2.0], np.float32)}
+    assert {"SelectV2"} <= _operations(y, feed) and "If" not in _operations(y, feed)
+    (dx,) = tf.gradients(y, x)
+    assert sess.run(dx, feed).tolist() == [2.0, 2.0]
+    np.testing.assert_allclose(sess.run(y, {**feed, p: False}), np.exp([1.0, 2.0]), rtol=1e-6)
+
+
+def test_a_branch_that_may_fail_or_costs_much_stays_one(sess: tf.Session) -> None:
+    p, n = tf.placeholder(tf.bool, []), tf.placeholder(tf.int32, [])
+    square = tf.placeholder(tf.float32, [None, None])
+    divided = tf.cond(p, lambda: 10 // n, lambda: n)
+    assert "If" in _operations(divided, {p: np.array(True), n: np.array(2, np.int32)})
+    assert sess.run(divided, {p: False, n: 0}) == 0
+    product = tf.cond(p, lambda: tf.matmul(square, square), lambda: square)
+    feed = {p: np.array(True), square: np.eye(2, dtype=np.float32)}
+    assert "If" in _operations(product, feed)
+
+
+def test_a_known_predicate_leaves_one_branch(sess: tf.Session) -> None:
+    x = tf.placeholder(tf.float32, [None, 2])
+    y = tf.cond(tf.constant(False), lambda: x, lambda: tf.matmul(x, tf.ones([2, 2])))
+    dx = tf.gradients(y, x)[0]
+    data = np.ones((3, 2), np.float32)
+    for fetch in (y, dx):
+        assert "If" not in _operations(fetch, {x: data})
+        assert (sess.run(fetch, {x: data}) == 2.0).all()
