@@ -109,7 +109,7 @@ from graphc.ops.pool_ops import max_pool2d as max_pool2d
 from graphc.ops.pool_ops import max_pool3d as max_pool3d
 from graphc.ops.pool_ops import max_pool_with_argmax as max_pool_with_argmax
 from graphc.ops.pool_ops import pool as pool
-from graphc.ops.sort_ops import in_top_k as in_top_k
-from graphc.ops.sort_ops import top_k as top_k
 from graphc.ops.sampled_losses import nce_loss as nce_loss
 from graphc.ops.sampled_losses import sampled_softmax_loss as sampled_softmax_loss
+from graphc.ops.sort_ops import in_top_k as in_top_k
+from graphc.ops.sort_ops import top_k as top_k
