@@ -135,8 +135,12 @@ def _shares_index(op: Operation) -> tuple[Index, ...]:
 
 def _shares_reference(c: Any, x: np.ndarray) -> np.ndarray:
     strides, rates, steps = (c.attrs[name] for name in ("strides", "rates", "steps"))
-    result = np.empty(c.types[0].dims, x.dtype)
-    counts = result.shape[1:5:2]
+    counts = [
+        max(size - (step - 1) * rate, 0)
+        for size, rate, step in zip(x.shape[1:3], rates, steps, strict=True)
+    ]
+    pairs = [n for pair in zip(counts, strides, strict=True) for n in pair]
+    result = np.empty((x.shape[0], *pairs, *steps, x.shape[5]), x.dtype)
     for place in np.ndindex(*strides, *steps):
         (r, t), (j, i) = place[:2], place[2:]
         rows = slice(j * rates[0], j * rates[0] + counts[0])
