@@ -394,16 +394,21 @@ def _need_memory(uses: Sequence[Use]) -> bool:
 
 def _is_strided(tensor: Tensor) -> bool:
     """Whether what is virtual behind a tensor only strides over memory (no gathers, no padding):
-    views, and reshapes of views that add and drop axes of size 1.
+    views, and reshapes of views that add and drop axes of size 1. Padding that a view reads lies in
+    memory (see `_Fusion._reach`).
     """
+    behind_view = False
     while True:
         op = tensor.op
         match op.definition.lowering:
             case low.View() as view:
-                if view.regions(op) or any(i.indirect for i in view.index(op)):
+                if view.regions(op):
+                    return behind_view
+                if any(i.indirect for i in view.index(op)):
                     return False
+                behind_view = True
             case low.Reshape() if ones_only(dims(op.inputs[0]), dims(op.outputs[0])) is not None:
-                pass
+                behind_view = False
             case _:
                 return True
         tensor = op.inputs[0]

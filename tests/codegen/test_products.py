@@ -221,6 +221,19 @@ def test_a_padded_operand_is_written_first_also_behind_axes_of_size_one() -> Non
     np.testing.assert_allclose(results(y, feeds), expected, rtol=1e-4, atol=1e-4)
 
 
+def test_parts_of_a_padded_input_are_read_where_they_lie() -> None:
+    feeds = feeds_of(normal(2, 7, 6, 3), normal(3, 3, 3, 5))
+    x, f = feeds
+    padded = tf.pad(x, [[0, 0], [1, 1], [2, 1], [0, 0]])
+    both = forward(padded[:, 1:], f), forward(padded[:, :-1, 1:], f)
+    assert len(kernels(both, feeds)) == 3
+    wide = np.pad(feeds[x], [(0, 0), (1, 1), (2, 1), (0, 0)])
+    parts = (np.ascontiguousarray(part) for part in (wide[:, 1:], wide[:, :-1, 1:]))
+    for result, part in zip(results(both, feeds), parts, strict=True):
+        expected = convolve(part, feeds[f], (1, 1), (1, 1))
+        np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-4)
+
+
 # -- promises
 
 MakeCase = Callable[[], tuple[Any, dict, tuple[int, ...]]]
