@@ -6,6 +6,7 @@ here bring every other case to these two.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,7 +27,15 @@ from graphc.ir.graph import (
 )
 from graphc.ir.lowering import Index, Product, along
 from graphc.ir.ops.adjoint import reshape
-from graphc.ir.ops.phases import by_phases, interleaved, over_input, without_both
+from graphc.ir.ops.phases import (
+    by_phases,
+    interleaved,
+    of_phase,
+    over_input,
+    without_both,
+    without_padding,
+    woven,
+)
 from graphc.ir.ops.window_arrays import windows_of
 from graphc.ir.ops.windows import Span, known_shape, padded_images, part, permuted
 from graphc.ir.types import TensorType
@@ -80,6 +89,8 @@ def convolve_input(dy: Tensor, kernel: Tensor, spans: Sequence[Span]) -> Tensor:
     """
     axes = len(spans)
     dy, spans = without_both(dy, spans)
+    if _have_own_columns(kernel, spans):
+        return _convolve_phases(dy, kernel, spans)
     reverse, direct = over_input(dy, spans)
     kernel = by_phases(kernel, spans)  # [j…, r…, c, f]
     channels = kernel.type.dims[-2]
@@ -89,6 +100,51 @@ def convolve_input(dy: Tensor, kernel: Tensor, spans: Sequence[Span]) -> Tensor:
     wide = convolve(dy, kernel, reverse)
     wide = reshape(wide, (*wide.type.dims[:-1], *phases, channels))
     return interleaved(wide, spans, direct)
+
+
+# Channels from which each phase is a convolution of its own. One for all phases fills registers
+# that few channels leave empty, but multiplies with zeros where windows end (the cotangent of
+# [1, 56, 56, 64] by 3x3x64x128 with strides of 2: 2.25 ms; each phase alone 1.31 ms).
+_OWN_COLUMNS = 5
+_MOST_PHASES = 16
+
+
+def _have_own_columns(kernel: Tensor, spans: Sequence[Span]) -> bool:
+    """Whether the phases of an input's cotangent are convolutions of their own."""
+    channels = kernel.type.dims[-2]
+    known = isinstance(channels, int) and all(isinstance(s.window, int) for s in spans)
+    phases = product([s.stride for s in spans])
+    return known and channels >= _OWN_COLUMNS and 1 < phases <= _MOST_PHASES
+
+
+def _convolve_phases(dy: Tensor, kernel: Tensor, spans: Sequence[Span]) -> Tensor:
+    """`convolve_input`, a convolution for each phase that a window has elements of."""
+    axes = len(spans)
+    reverse, direct = over_input(dy, spans)
+    whole = padded_images(dy, reverse)
+    order = (*range(axes), axes + 1, axes)
+    counts, rates = tuple(r.output for r in reverse), tuple(r.rate for r in reverse)
+    parts: dict[tuple[int, ...], Tensor] = {}
+    for phases in itertools.product(*(range(min(s.window, s.stride)) for s in spans)):
+        taps = of_phase(kernel, spans, phases)
+        steps = taps.type.dims[:axes]
+        begins = [(r.window - n) * r.rate for r, n in zip(reverse, steps, strict=True)]
+        sizes = [r.output + (n - 1) * r.rate for r, n in zip(reverse, steps, strict=True)]
+        parts[phases] = dy.graph.op(
+            "Convolution",
+            part(whole, [0, *begins, 0], [dy.type.dims[0], *sizes, dy.type.dims[-1]]),
+            permuted(taps, order),
+            strides=(1,) * axes,
+            rates=rates,
+            output=counts,
+        )
+    for axis in range(axes - 1, -1, -1):
+        rows: dict[tuple[int, ...], list[Tensor]] = {}
+        for phases, tensor in parts.items():
+            rows.setdefault(phases[:-1], []).append(tensor)
+        stride = spans[axis].stride
+        parts = {key: woven(tensors, axis + 1, stride) for key, tensors in rows.items()}
+    return without_padding(parts[()], spans, direct)
 
 
 def _is_point(span: Span) -> bool:

@@ -2,8 +2,9 @@
 
 With position u = h + before of the padded input, dx[u] is the sum over outputs o of dy[o] filter[u
 - o * stride]. For u = stride * q + r and k = r + stride * j that is the sum over steps j of
-dy[q - j] filter[r + stride * j]: for all phases r one convolution over dy, whose results lie side
-by side. With a rate and a stride of 1, steps are `rate` apart.
+dy[q - j] filter[r + stride * j]: a convolution over dy for each phase r, or one for all, with zeros
+where windows end. Their results lie side by side. With a rate and a stride of 1, steps are
+`rate` apart.
 """
 
 from __future__ import annotations
@@ -64,6 +65,33 @@ def by_phases(kernel: Tensor, spans: Sequence[Span], whole: bool = False) -> Ten
     kernel = kernel.graph.op("ReverseV2", kernel, backwards)
     order = (*range(0, 2 * axes, 2), *range(1, 2 * axes, 2), *range(2 * axes, 2 * axes + len(rest)))
     return permuted(kernel, order)
+
+
+def of_phase(kernel: Tensor, spans: Sequence[Span], phases: Sequence[int]) -> Tensor:
+    """[j…, …]: kernel[r + stride * j…, …] for one phase r of each axis, the last step first.
+
+    Sizes of windows are known, and each has elements of its phase.
+    """
+    graph, begins = kernel.graph, []
+    for span, phase in zip(spans, phases, strict=True):
+        begins.append(phase + (span.window - 1 - phase) // span.stride * span.stride)
+    strides = [-span.stride for span in spans]
+    numbers = [graph.constant(np.array(x, np.int32)) for x in (begins, [0] * len(spans), strides)]
+    ends = (1 << len(spans)) - 1
+    result: Tensor = graph.op("StridedSlice", kernel, *numbers, end_mask=ends)
+    return result
+
+
+def woven(parts: Sequence[Tensor], axis: int, stride: int) -> Tensor:
+    """[…, q, …] of every phase as […, stride * q + phase, …]; phases beyond the parts are zeros."""
+    if stride == 1:
+        return parts[0]
+    dims = list(parts[0].type.dims)
+    stacked = parts[0].graph.op("Pack", *parts, axis=axis + 1)
+    pairs: list[tuple[Any, Any]] = [(0, 0)] * (len(dims) + 1)
+    pairs[axis + 1] = (0, stride - len(parts))
+    dims[axis] = dims[axis] * stride
+    return reshape(padded(stacked, pairs), dims)
 
 
 def over_input(dy: Tensor, spans: Sequence[Span]) -> tuple[list[Span], list[bool]]:
