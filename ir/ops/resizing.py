@@ -137,12 +137,10 @@ def _grad_gradient(name: str) -> Callable[..., list[Any]]:
 
 # input and result shapes, and attributes
 _ROWS: tuple[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]], ...] = (
-    ((2, 3, 4, 2), (2, 5, 7, 2), {}),
-    ((1, 5, 6, 3), (1, 2, 4, 3), {"half_pixel_centers": True}),
-    ((1, 4, 3, 1), (1, 7, 5, 1), {"align_corners": True}),
-    ((2, 1, 5, 1), (2, 3, 1, 1), {"align_corners": True}),
+    ((1, 3, 2, 2), (1, 5, 3, 2), {}),
+    ((2, 4, 2, 1), (2, 2, 5, 1), {"half_pixel_centers": True}),
+    ((1, 1, 4, 1), (1, 3, 3, 1), {"align_corners": True}),
     ((0, 3, 3, 1), (0, 2, 6, 1), {}),
-    ((1, 2, 3, 1), (1, 8, 3, 1), {"half_pixel_centers": True}),
 )
 
 _METHODS: tuple[tuple[str, Method, str], ...] = (
