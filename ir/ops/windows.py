@@ -160,15 +160,25 @@ def spans_of(
             spans.append(Span(n, k, stride, rate, before, total - before, output))
             continue
         before, behind = geometry.explicit[axis] if geometry.explicit else (0, 0)
-        room = n + before + behind - reach + stride
-        if c is not None and not has_unknown(room):
-            require(
-                c, 0, "<=", room,
-                f"Negative dimension size caused by subtracting {{}} from {{}} along spatial axis "
-                f"{axis}: the window is larger than the padded input", reach, n + before + behind,
-            )  # fmt: skip
+        whole = n + before + behind
+        if c is not None:
+            _check_reach(c, axis, reach, whole, stride)
+        room = whole - reach + stride
         spans.append(Span(n, k, stride, rate, before, behind, floordiv(room, stride)))
     return tuple(spans)
+
+
+def _check_reach(c: TypeContext, axis: int, reach: Any, whole: Any, stride: int) -> None:
+    """Fail where a window is larger than the padded input. As in TensorFlow, sizes that only the
+    run knows may be short by less than a stride: then there is no window.
+    """
+    allowed = whole + stride if c.compiling else whole
+    if not has_unknown(reach, allowed):
+        require(
+            c, reach, "<=", allowed,
+            "Negative dimension size caused by subtracting {} from {} along spatial axis "
+            f"{axis}: the window is larger than the padded input", reach, whole,
+        )  # fmt: skip
 
 
 # ------------------------------------------------------------------------ tools for decompositions
