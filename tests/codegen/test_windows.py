@@ -81,15 +81,16 @@ def test_windows_of_one_pixel_are_matrix_products() -> None:
     assert all("MatMul" in t for t in titles(kernels(tf.gradients(y, w)[0], feeds))[-1:])
 
 
-def test_strides_cost_the_cotangent_no_more_products() -> None:
-    """A stride of 2 makes one convolution of stride 1 with the channels of four phases."""
-    x = tf.placeholder(tf.float32, [None, 8, 8, 16])
-    w = tf.placeholder(tf.float32, [4, 4, 16, 32])
+@pytest.mark.parametrize(("channels", "columns"), [(3, [4 * 3]), (16, [16] * 4)])
+def test_strides_cost_the_cotangent_no_more_products(channels: int, columns: list[int]) -> None:
+    """A stride of 2 makes convolutions of stride 1: one with few channels, whose columns are those
+    of all four phases, or one for each phase.
+    """
+    x = tf.placeholder(tf.float32, [None, 8, 8, channels])
+    w = tf.placeholder(tf.float32, [4, 4, channels, 32])
     y = tf.nn.conv2d(x, w, 2, "SAME")
     dy = tf.placeholder(tf.float32, y.shape)
-    found = kernels(
-        tf.gradients(y, x, dy)[0], {x: zeros(2, 8, 8, 16), w: zeros(4, 4, 16, 32),
-                                    dy: zeros(2, 4, 4, 32)},
-    )  # fmt: skip
-    (product,) = [k for k in found if "Convolution" in k.title]
-    assert product.axes[-1].extent == 4 * 16
+    feeds = {x: zeros(2, 8, 8, channels), w: zeros(4, 4, channels, 32), dy: zeros(2, 4, 4, 32)}
+    found = kernels(tf.gradients(y, x, dy)[0], feeds)
+    products = [k for k in found if "Convolution" in k.title]
+    assert [k.axes[-1].extent for k in products] == columns
