@@ -13,6 +13,7 @@ A group has *axes*. Once a reduction is in it they are split into outer axes (ke
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -30,6 +31,7 @@ UseKind = Literal["value", "load", "storage"]
 GroupKind = Literal["loops", "scatter", "place", "special", "host", "dims"]
 # Kernels stay small: compile time grows with their length, and chains share kernels when cut alike.
 MOST_OPERATIONS = 48
+SHORT_COLUMN = 32  # elements of a column that may be read more than once
 END = -1  # the "group" of results and updates: it reads after all groups
 
 
@@ -274,6 +276,8 @@ class _Fusion:
             if isinstance(lowering, low.Reduction):
                 folded = set(lowering.axes(current))
                 shape = dims(current.inputs[0])
+                if _folds_columns(shape, folded):
+                    return False
                 if [shape[a] for a in sorted(folded) if not _is_one(shape[a])] == missing:
                     return True
             elif isinstance(lowering, (low.Elementwise, low.Reshape)):
@@ -284,6 +288,8 @@ class _Fusion:
         source, shape = dims(op.inputs[0]), dims(op.outputs[0])
         folded = [source[a] for a in axes if not _is_one(source[a])]
         home = self._home(uses)
+        if home is not None and _folds_columns(source, axes) and _read_inside(op, *home):
+            home = None
         if home is not None and _split(home[0], _placed(shape, home[1]), folded):
             group, write = home
         else:
@@ -390,6 +396,33 @@ def _is_one(size: Any) -> bool:
 
 def _need_memory(uses: Sequence[Use]) -> bool:
     return any(u.kind == "storage" for u in uses)
+
+
+def _folds_columns(shape: Sequence[Any], axes: Iterable[int]) -> bool:
+    """Whether a reduction folds long columns, whose elements are a row apart.
+
+    Such a fold reads rows along, all columns at once; so nothing that reads its result for each
+    element is computed beside it: one pass over memory for each is better than columns that are
+    read again and again ([1024, 1024] floats normalised by column: 0.86 ms fused, 0.45 apart).
+    """
+    folded = [shape[axis] for axis in axes]
+    if len(shape) - 1 in axes or _is_one(shape[-1]):
+        return False
+    return not all(isinstance(size, int) for size in folded) or math.prod(folded) > SHORT_COLUMN
+
+
+def _read_inside(op: Operation, group: Group, position: Position) -> bool:
+    """Whether operations of a group need the result of a reduction to go once more through what it
+    folds."""
+    outer = {axis for axis in position if axis is not None}
+    found = {op}
+    for reader in reversed(group.operations):  # from the last one visited: the first to run
+        if any(t.op in found for t in reader.inputs):
+            found.add(reader)
+            inside = {axis for axis in group.writes[reader] if axis is not None} - outer
+            if inside or isinstance(reader.definition.lowering, low.Reduction):
+                return True
+    return False
 
 
 def _is_strided(tensor: Tensor) -> bool:

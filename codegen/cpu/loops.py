@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from graphc.codegen.cpu.address import operand, size_name
 from graphc.codegen.cpu.body import BodyEmitter, entry_lines
-from graphc.codegen.cpu.columns import Columns, streams
+from graphc.codegen.cpu.columns import Columns, carried, streams
 from graphc.codegen.cpu.parts import MOST, Part, Span, vectors, whole
 from graphc.codegen.cpu.points import Point, Value, active_mask, iota, splat, widen
 from graphc.codegen.cpu.reduce import Fold, blocks
@@ -106,8 +106,9 @@ class _Nest:
             with whole(self.builder, axis, hint, span).open() as (index, _):
                 self.outer(level + 1, replace(point, axes={**point.axes, axis: index}))
             return
-        if streams(self.kernel, self.schedule):
-            self._columns(axis, point, span)
+        number = streams(self.kernel, self.schedule)
+        if number is not None:
+            self._columns(number, axis, point, span)
             return
         width = self.width
         widths: tuple[int, ...] = (4 * width, width) if self.schedule.wide else (width,)
@@ -117,13 +118,16 @@ class _Nest:
                 lanes = part.lanes_at(index)
                 self.outer(level + 1, Point({**point.axes, axis: index}, lanes))
 
-    def _columns(self, axis: int, point: Point, span: Span) -> None:
-        """A light fold of many columns; the stages after it run for each vector of them."""
-        stage = self.kernel.stages[0]
-        folds = self._folds(stage, self.width, False)
-        rows = self._span(stage.axes[0])
-        columns = Columns(self.body, folds, stage, rows, axis, point)
-        columns.write(span, lambda at, results: self._stages(at, 1, results))
+    def _columns(self, number: int, axis: int, point: Point, span: Span) -> None:
+        """A fold of many columns; other stages run for each vector of them."""
+        stages = self.kernel.stages
+        folds = self._folds(stages[number], self.width, False)
+        rows = self._span(stages[number].axes[0])
+        kept = carried(self.kernel, number)
+        columns = Columns(
+            self.body, folds, stages[number], rows, axis, point, stages[:number], kept
+        )
+        columns.write(span, lambda at, results: self._stages(at, number + 1, results))
 
     def _stages(
         self, point: Point, first: int = 0, known: Mapping[int, Value] | None = None

@@ -100,10 +100,10 @@ def _decompose(op: Operation) -> tuple[Any, ...]:
         nothing = op.graph.op("ZerosLike", mean)
         return y, mean, variance, nothing, nothing, *rest
     mean = _fold(op, "Mean", x)
-    centred = x - _spread(op, mean)
-    variance = _fold(op, "Mean", centred * centred)
+    squares = op.graph.op("SquaredDifference", x, _spread(op, mean))
+    variance = _fold(op, "Mean", squares)
     factor = scale * _inverse_deviation(op, variance)
-    y = centred * _spread(op, factor) + _spread(op, offset)
+    y = (x - _spread(op, mean)) * _spread(op, factor) + _spread(op, offset)
     return y, mean, _unbiased(op, x, variance), mean, variance, *rest
 
 
@@ -135,37 +135,49 @@ def _gradient(op: Operation, dy: Any, *dstatistics: Any) -> list[Any]:
 
 
 def _trained(op: Operation, dy: Any, dstatistics: Any) -> list[Any]:
+    """dx = scale inv (dy - mean(dy) - (x - mean) inv^2 mean(dy (x - mean))), with inv = 1 /
+    sqrt(variance + epsilon), as a dy + b x + c with numbers per channel: one pass over x and dy.
+
+    mean - x, not x - mean, keeps the differences apart from those of the forward pass: as common
+    subexpressions they would be written to memory.
+    """
     x, scale = op.inputs[:2]
     mean, variance = op.outputs[3:5]
-    centred = x - _spread(op, mean)
     found: list[Any] = [None, None, None]
     if dy is not None:
         inverse = _inverse_deviation(op, variance)
-        if wanted(x):
-            product = _fold(op, "Mean", dy * centred)
-            own = centred * _spread(op, product * inverse * inverse)
-            rest = dy - _spread(op, _fold(op, "Mean", dy)) - own
-            found[0] = _spread(op, scale * inverse) * rest
-        found[1] = _fold(op, "Sum", dy * centred) * inverse
+        products = _fold(op, "Sum", dy * (_spread(op, mean) - x))
         found[2] = _fold(op, "Sum", dy)
-    return [_through_statistics(op, centred, found[0], dstatistics), *found[1:]]
+        if wanted(x):
+            a = scale * inverse
+            share = _share(op, x)
+            b = a * inverse * inverse * products * share
+            c = a * found[2] * share + b * mean
+            found[0] = dy * _spread(op, a) + x * _spread(op, b) - _spread(op, c)
+        found[1] = -(products * inverse)  # last, so that both folds run in the loop before dx
+    return [_through_statistics(op, found[0], dstatistics), *found[1:]]
 
 
-def _through_statistics(op: Operation, centred: Any, dx: Any, dstatistics: Any) -> Any:
+def _share(op: Operation, x: Tensor) -> Any:
+    """1 / the number of elements of a channel."""
+    graph = op.graph
+    count = graph.op("Cast", graph.op("Size", x), DstT=x.dtype)
+    return graph.op("Cast", graph.op("Size", op.outputs[3]), DstT=x.dtype) / count
+
+
+def _through_statistics(op: Operation, dx: Any, dstatistics: Any) -> Any:
     """dx and what flows back through the means and variances that were given out."""
     x, graph = op.inputs[0], op.graph
     dmean, dunbiased, dsaved_mean, dsaved_variance, *_ = dstatistics
     dvariance = None if dunbiased is None else _unbiased(op, x, dunbiased)
-    count = graph.op("Cast", graph.op("Size", x), DstT=x.dtype)
-    channels = graph.op("Cast", graph.op("Size", op.outputs[3]), DstT=x.dtype)
-    share = channels / count
     for given in (dmean, dsaved_mean):
         if given is not None:
-            part = graph.op("ZerosLike", x) + _spread(op, given * share)
+            part = graph.op("ZerosLike", x) + _spread(op, given * _share(op, x))
             dx = part if dx is None else dx + part
     for given in (dvariance, dsaved_variance):
         if given is not None:
-            part = centred * _spread(op, given * share * graph.constant(2, x.dtype))
+            factor = given * _share(op, x) * graph.constant(2, x.dtype)
+            part = (x - _spread(op, op.outputs[3])) * _spread(op, factor)
             dx = part if dx is None else dx + part
     return dx
 

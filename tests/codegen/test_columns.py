@@ -68,3 +68,31 @@ def test_two_folds_and_what_follows() -> None:
     np.testing.assert_allclose(result[0], wide.mean(0), atol=1e-6)
     np.testing.assert_allclose(result[1], wide.var(0), rtol=1e-5)
     np.testing.assert_allclose(result[2], wide.sum(0) * 2 + 1, atol=1e-4)
+
+
+def centred(values: np.ndarray, shift: np.ndarray, columns: int | None) -> list[np.ndarray]:
+    """Folds of what needs numbers per column, whose elements are wanted too."""
+    tf.reset_default_graph()
+    x = tf.placeholder(tf.float32, [None, columns])
+    y = tf.placeholder(tf.float32, [columns])
+    scaled = tf.nn.relu((x - tf.sqrt(y)) * tf.exp(y))
+    with tf.Session() as session:
+        fetches = [scaled, tf.reduce_sum(scaled, 0), tf.reduce_max(scaled * x, 0) + tf.sqrt(y)]
+        return session.run(fetches, {x: values, y: shift})
+
+
+@pytest.mark.parametrize("rows", [1, 3, 64, 131])
+@pytest.mark.parametrize("columns", [17, 33, 100, 2050])
+def test_what_comes_before_and_what_is_stored(columns: int, rows: int) -> None:
+    generator = np.random.default_rng(columns)
+    values = generator.standard_normal((rows, columns)).astype(np.float32)
+    shift = generator.uniform(0, 1, columns).astype(np.float32)
+    expected = centred(values[:, :10].copy(), shift[:10], 10)
+    for known in (columns, None):
+        found = centred(values, shift, known)
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(a[..., :10], b)
+        wide = np.maximum((values - np.sqrt(shift)) * np.exp(shift.astype(np.float64)), 0)
+        np.testing.assert_allclose(found[1], wide.sum(0), rtol=1e-5, atol=1e-5)
+        most = (wide * values).max(0) + np.sqrt(shift)
+        np.testing.assert_allclose(found[2], most, rtol=1e-5, atol=1e-5)

@@ -6,6 +6,7 @@ import pytest
 import graphc as tf
 from graphc.codegen.executable import Executable
 from graphc.codegen.fusion import fuse
+from graphc.codegen.kernel import Kernel
 from graphc.codegen.plan import Schedule, plan
 from graphc.codegen.program import Program
 from graphc.codegen.state import SessionState
@@ -214,3 +215,35 @@ def test_long_chains_are_cut_alike() -> None:
     schedule = scheduled([y], {x: feed(3)})
     assert len({launch.kernel.key for launch in schedule.launches}) == 1
     assert 5 <= len(schedule.launches) <= 20
+
+
+def passes(schedule: Schedule) -> list[Kernel]:
+    """The kernels that go through all rows, whose number is known in the run."""
+    return [
+        launch.kernel
+        for launch in schedule.launches
+        if any(not isinstance(axis.extent, int) for axis in launch.kernel.axes)
+    ]
+
+
+@pytest.mark.parametrize("shape", [(24,), (5, 5, 24)], ids=["rows", "images"])
+def test_batch_norm_trains_in_four_passes(shape: tuple[int, ...]) -> None:
+    """Mean; variance; forward with both folds of the backward pass; the gradient."""
+    x = tf.placeholder(tf.float32, [None, *shape])
+    weights = tf.placeholder(tf.float32, [None, *shape])
+    y = tf.nn.relu(tf.layers.batch_normalization(x, training=True))
+    variables = tf.trainable_variables()
+    gradients = tf.gradients(tf.reduce_sum(y * weights), [x, *variables])
+    feeds = {x: feed(8, *shape), weights: feed(8, *shape)}
+    found = passes(scheduled([y, *gradients], feeds))
+    assert len(found) == 4, [kernel.title for kernel in found]
+    assert [sum(len(s.reduces) for s in kernel.stages) for kernel in found] == [1, 1, 2, 0]
+    assert "ReluGrad" in found[2].title
+
+
+def test_batch_norm_at_inference_is_an_epilogue() -> None:
+    x = tf.placeholder(tf.float32, [None, 16])
+    hidden = tf.layers.dense(x, 24, use_bias=False)
+    y = tf.nn.relu(tf.layers.batch_normalization(hidden))
+    (product,) = passes(scheduled([y], {x: feed(8, 16)}))
+    assert product.title == "MatMul Mul Add Relu"
