@@ -22,7 +22,7 @@ from graphc.codegen.cpu.entry import Record
 from graphc.codegen.cpu.jit import host_target
 from graphc.codegen.fusion import dims, fuse
 from graphc.codegen.kernel import CODES
-from graphc.codegen.nested import NestedRunner
+from graphc.codegen.nested import NestedRunner, runners
 from graphc.codegen.plan import ALIGNMENT, HostStep, SizeStep, plan
 from graphc.codegen.running import call_host, failure, held, released, variable_value
 from graphc.codegen.state import SessionState
@@ -75,11 +75,7 @@ class Executable:
         self.tables = assemble(self.schedule, [kernel.address for kernel in kernels])
         self._pool: list[RunFrame] = []
         build = partial(Executable, fusion=fusion, private=True)
-        self.nested = {
-            step.operation: NestedRunner(step.operation, state, build)
-            for step in self.schedule.steps
-            if isinstance(step, HostStep) and step.operation.definition.effect == "nested"
-        }
+        self.nested = runners(self.schedule.steps, state, build)
         inner = [name for runner in self.nested.values() for name in runner.random_names]
         self.random_names = tuple(dict.fromkeys([*self.tables.random_names, *inner]))
         self.locks = bool(self.schedule.updates or self.random_names)

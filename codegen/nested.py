@@ -18,6 +18,7 @@ import numpy as np
 from graphc.codegen.bound import BoundIteration, bind_iteration
 from graphc.codegen.cpu import entry as native
 from graphc.codegen.cpu.words import address_of
+from graphc.codegen.plan import HostStep
 from graphc.codegen.stacks import LEAST_ROWS, Stacks
 from graphc.codegen.state import SessionState
 from graphc.ir.errors import InvalidArgumentError
@@ -36,6 +37,16 @@ if TYPE_CHECKING:
     from graphc.codegen.executable import Executable
 
 Build = Callable[[Function, SessionState], "Executable"]
+
+
+def runners(
+    steps: Sequence[Any], state: SessionState, build: Build
+) -> dict[Operation, NestedRunner]:
+    """What runs the branches and loops among the steps of a schedule."""
+    operations = [step.operation for step in steps if isinstance(step, HostStep)]
+    return {
+        op: NestedRunner(op, state, build) for op in operations if op.definition.effect == "nested"
+    }
 
 
 class NestedRunner:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,8 +20,10 @@ from graphc.codegen.cuda.prelude import FAILURE_WORDS
 from graphc.codegen.cuda.run import Run
 from graphc.codegen.cuda.source import kernel_source
 from graphc.codegen.draft import Launch, RandomDim
+from graphc.codegen.executable import Executable
 from graphc.codegen.fusion import fuse
 from graphc.codegen.kernel import Kernel
+from graphc.codegen.nested import runners
 from graphc.codegen.plan import Schedule, plan
 from graphc.codegen.running import bind, held, variable_value
 from graphc.codegen.state import SessionState
@@ -57,7 +60,11 @@ class CudaExecutable:
                 if isinstance(size, RandomDim)
             )
         )
-        self.locks = bool(self.schedule.updates or self.randoms)
+        # branches and loops run on the host
+        build = partial(Executable, fusion=fusion, private=True)
+        self.nested = runners(self.schedule.steps, state, build)
+        inner = [name for runner in self.nested.values() for name in runner.random_names]
+        self.locks = bool(self.schedule.updates or self.randoms or inner)
 
     def bind(
         self,

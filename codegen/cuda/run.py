@@ -6,6 +6,7 @@ leaves the device's copy only. Storages that share an arena slot share one piece
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,12 @@ from graphc.codegen.cuda.prelude import FAILURE_WORDS
 from graphc.codegen.draft import Launch, OperationId, RandomDim
 from graphc.codegen.fusion import dims
 from graphc.codegen.plan import HostStep, SizeStep
-from graphc.codegen.running import call_host, failure
+from graphc.codegen.running import call_host, failure, released
 from graphc.codegen.state import SessionState
 from graphc.ir.dims import as_symbol, evaluate, product, symbols
 from graphc.ir.errors import InvalidArgumentError
 from graphc.ir.graph import Tensor
+from graphc.ir.nested import untaken
 from graphc.ir.shapes import Guard
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ class Run:
             else state.random_run(dim.name)
             for dim in executable.randoms
         }  # fmt: skip
+        self.draws: Counter[str] = Counter()  # of random operations in branches and loops
         self.failure = executable.new_failure()
         self.can_fail = False  # whether a kernel that can fail was launched since the last check
         guards = self.environment.guards
@@ -92,6 +95,11 @@ class Run:
         if isinstance(size, OperationId):
             return size.number
         return evaluate(size, self.values)
+
+    def _known(self, size: Any) -> int | None:
+        """A size if it is known by now."""
+        missing = any(s not in self.values for s in symbols(size))
+        return None if missing else evaluate(size, self.values)
 
     def _shape(self, tensor: Tensor) -> tuple[int, ...]:
         return tuple([self._size(d) for d in dims(tensor)])
@@ -174,7 +182,18 @@ class Run:
             self._array(storage).reshape(self._shape(tensor)).copy()
             for tensor, storage in zip(op.inputs, step.inputs, strict=True)
         ]
-        outputs = call_host(op, inputs, self.state.lock if self.executable.locks else None)
+        lock = self.state.lock if self.executable.locks else None
+        runner = self.executable.nested.get(op)
+        if runner is not None:
+            with released(lock if runner.blocks else None):
+                outputs, draws = runner.run(inputs, self.state)
+            self.draws.update(draws)
+            outputs = [
+                untaken(tensor.type, self._known) if value is None else value
+                for tensor, value in zip(op.outputs, outputs, strict=True)
+            ]
+        else:
+            outputs = list(call_host(op, inputs, lock))
         for tensor, value in zip(op.outputs, outputs, strict=True):
             self._receive(tensor, np.array(value, tensor.dtype.numpy, order="C"))
 
@@ -213,6 +232,7 @@ class Run:
             self.state.update(updated)
             names = dict.fromkeys(dim.name for dim in self.executable.randoms)
             self.state.advance_random(names)
+            self.state.advance_random(self.draws.elements())
         return results
 
     def _value(self, storage: Tensor, tensor: Tensor) -> np.ndarray:

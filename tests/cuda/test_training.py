@@ -69,3 +69,28 @@ def test_statistics_count_kernels_once() -> None:
     with tf.Session("cuda") as session:
         session.run(fetches, {x: np.ones(6, np.float32)})
         assert session._state.statistics["kernels_compiled"] == 0
+
+
+def branches_and_loops(target: str) -> list[np.ndarray]:
+    with tf.Graph().as_default():
+        x = tf.placeholder(tf.float32, [None, 3])
+        w = tf.Variable([1.0, 0.5, 2.0])
+
+        def body(i: tf.Tensor, h: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            noise = tf.random_uniform([3], seed=4)
+            return i + 1, tf.cond(i > 1, lambda: tf.exp(h) * w, lambda: h + x + noise)
+
+        _, h = tf.while_loop(lambda i, _: i < 4, body, [0, x * 2.0])
+        step = tf.train.GradientDescentOptimizer(0.01).minimize(tf.reduce_sum(tf.tanh(h)))
+        with tf.Session(target) as session:
+            session.run(tf.global_variables_initializer())
+            feed = {x: np.array([[0.1, -0.2, 0.3]])}
+            runs = [session.run([h, step], feed)[0] for _ in range(2)]
+            return [*runs, session.run(w)]
+
+
+def test_branches_and_loops() -> None:
+    simulated, expected = branches_and_loops("cuda"), branches_and_loops("numpy")
+    for got, want in zip(simulated, expected, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+    assert not np.array_equal(expected[0], expected[1])
