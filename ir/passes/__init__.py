@@ -22,6 +22,7 @@ from graphc.ir.passes.cse import CommonSubexpressions
 from graphc.ir.passes.dce import DeadCode
 from graphc.ir.passes.decompose import Decompose
 from graphc.ir.passes.fold import Fold
+from graphc.ir.passes.hoist import Hoist
 from graphc.ir.passes.inline_branches import InlineBranches
 from graphc.ir.passes.prune_loops import PruneLoops
 from graphc.ir.passes.shapes import Shapes
@@ -54,6 +55,7 @@ PASSES: dict[str, Callable[..., Pass]] = {
     "dce": DeadCode,
     "decompose": Decompose,
     "fold": Fold,
+    "hoist": Hoist,
     "inline-branches": InlineBranches,
     "prune-loops": PruneLoops,
     "shapes": Shapes,
@@ -62,8 +64,7 @@ PASSES: dict[str, Callable[..., Pass]] = {
 
 DEFAULT_PIPELINE = (
     "dce,shapes,canonicalize,fold,cse,decompose,inline-branches,shapes,canonicalize,fold,"
-    "canonicalize,cse,"
-    "prune-loops,split-folds,dce"
+    "canonicalize,hoist,cse,prune-loops,split-folds,dce"
 )
 
 _STEP = re.compile(r"\s*([a-z][a-z0-9_-]*)\s*(?:\{([^{}]*)\})?\s*(,|$)")

@@ -7,24 +7,34 @@ around stays one native call.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from graphc.ir import dtypes
-from graphc.ir.dims import Dim, Symbol, as_symbol, substitute, symbols
+from graphc.ir.dims import Dim, symbols
 from graphc.ir.function import Function
 from graphc.ir.graph import Operation, Tensor
-from graphc.ir.lowering import Dims, Elementwise, Placement, Reshape, Source, View
+from graphc.ir.lowering import (
+    Dims,
+    Elementwise,
+    Host,
+    Nested,
+    Placement,
+    Reshape,
+    Scatter,
+    Source,
+    Special,
+    View,
+)
 from graphc.ir.nested import branch, nested_functions
+from graphc.ir.passes.outward import copy_outward, outer_sizes, writer
 from graphc.ir.passes.transfer import Transfer
 from graphc.ir.records import record
 from graphc.ir.shapes import Guard
-from graphc.ir.types import TensorType
 
-# These record a failure for some integers, and these for some indices.
+# These record a failure for some integers.
 _FALLIBLE = frozenset({"Div", "FloorDiv", "FloorMod", "Mod", "TruncateDiv", "TruncateMod", "Pow"})
-_GATHERS = frozenset({"GatherV2", "GatherNd"})
 
 
 @record
@@ -86,8 +96,18 @@ def _is_cheap(op: Operation) -> bool:
     kinds = (Elementwise, View, Reshape, Placement, Source, Dims)
     if op.definition.effect != "pure" or not isinstance(op.definition.lowering, kinds):
         return False
+    return not may_fail(op)
+
+
+def may_fail(op: Operation) -> bool:
+    """Whether a pure operation fails for some values of its inputs."""
     integer = bool(op.outputs) and op.outputs[0].dtype.is_integer
-    return not (op.type in _GATHERS or (op.type in _FALLIBLE and integer))
+    if op.type in _FALLIBLE:
+        return integer
+    lowering = op.definition.lowering
+    if isinstance(lowering, View):
+        return any(index.indirect for index in lowering.index(op))
+    return isinstance(lowering, (Scatter, Special, Host, Nested))
 
 
 def _own_guards(part: Function) -> list[Guard]:
@@ -143,54 +163,15 @@ def _select(rebuild: Transfer, op: Operation) -> None:
 
 def inlined(rebuild: Transfer, op: Operation, function: Function) -> list[Tensor]:
     """The results of a branch, its operations copied into the function around it."""
-    by_name = dict(zip(op.attrs["names"], rebuild.inputs(op), strict=True))
-    sizes: dict[Symbol, Any] = {}
-    tensors: dict[Tensor, Tensor] = {}
-    for parameter in function.parameters:
-        given = by_name[parameter.name]
-        tensors[parameter.tensor] = given
-        _match(sizes, parameter.tensor, given, rebuild)
-
-    def outer(size: Any) -> Any:
-        return substitute(size, sizes.__getitem__)
-
+    inputs = rebuild.inputs(op)
+    by_name = dict(zip(op.attrs["names"], inputs, strict=True))
+    outer = writer(outer_sizes(op, function, inputs))
+    tensors = {p.tensor: by_name[p.name] for p in function.parameters}
     for inner in function.operations:
-        if inner.type == "Parameter":
-            continue
-        attrs = {name: _replaced(value, outer) for name, value in inner.attrs.items()}
-        types = [TensorType(t.dtype, tuple(map(outer, t.type.dims))) for t in inner.outputs]
-        new = rebuild.body.append(
-            Operation(
-                rebuild.body, inner.definition, inner.name, tuple(tensors[t] for t in inner.inputs),
-                attrs, types, (), inner.source, inner.role, inner.device,
-            )
-        )  # fmt: skip
-        tensors.update(zip(inner.outputs, new.outputs, strict=True))
+        if inner.type != "Parameter":
+            new = copy_outward(rebuild, inner, tuple([tensors[t] for t in inner.inputs]), outer)
+            tensors.update(zip(inner.outputs, new.outputs, strict=True))
     guards = rebuild.function.environment.guards
     for guard in _own_guards(function):
         guards.append(Guard(guard.relation, outer(guard.a), outer(guard.b), guard.reason, guard.op))
     return [tensors[t] for t in function.results]
-
-
-def _match(sizes: dict[Symbol, Any], parameter: Tensor, given: Tensor, rebuild: Transfer) -> None:
-    """Note which outer sizes the symbols of a parameter are."""
-    for mine, theirs in zip(parameter.type.dims, given.type.dims, strict=True):
-        symbol = as_symbol(mine)
-        if symbol is not None:
-            sizes[symbol] = theirs
-    held = parameter.op.attrs.get("_value", ())
-    if any(isinstance(d, Dim) for d in held):
-        value = rebuild.body.value_of(given)
-        for number, mine in enumerate(held):
-            symbol = as_symbol(mine)
-            if symbol is not None and value is not None:
-                sizes[symbol] = value.ravel()[number]
-
-
-def _replaced(value: Any, outer: Any) -> Any:
-    """An attribute with outer sizes."""
-    if isinstance(value, Dim):
-        return outer(value)
-    if isinstance(value, (tuple, list)):
-        return type(value)([_replaced(item, outer) for item in value])
-    return value

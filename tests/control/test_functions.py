@@ -127,3 +127,33 @@ def test_a_known_predicate_leaves_one_branch(sess: tf.Session) -> None:
     for fetch in (y, dx):
         assert "If" not in _operations(fetch, {x: data})
         assert (sess.run(fetch, {x: data}) == 2.0).all()
+
+
+def test_what_does_not_change_moves_out_of_loops(sess: tf.Session) -> None:
+    x, w = tf.placeholder(tf.float32, [None]), tf.placeholder(tf.float32, [None])
+
+    def body(i, h):
+        inner = tf.while_loop(
+            lambda j, k: j < 2, lambda j, k: (j + 1, k * tf.reduce_sum(tf.exp(w))), [0, h]
+        )
+        return i + 1, tf.tanh(inner[1] + tf.sqrt(x))
+
+    _, y = tf.while_loop(lambda i, h: i < 3, body, [0, x])
+    feed = {x: np.array([1.0, 4.0], np.float32), w: np.zeros(3, np.float32)}
+    function = optimized([y], feed)
+    assert {"Exp", "Sqrt", "Sum"} <= {op.type for op in function.operations}
+    inside = {op.type for part in all_functions(function)[1:] for op in part.operations}
+    assert "Tanh" in inside and inside.isdisjoint({"Exp", "Sqrt", "Sum"})
+    plain = optimized([y], feed, "dce")
+    given = {t.name: array for t, array in feed.items()}
+    wanted = run_function(plain, given).results[0]
+    np.testing.assert_allclose(run_function(function, given).results[0], wanted, rtol=1e-6)
+    np.testing.assert_allclose(sess.run(y, feed), wanted, rtol=1e-5)
+
+
+def test_what_may_fail_stays_in_its_loop(sess: tf.Session) -> None:
+    n, d = tf.placeholder(tf.int32, []), tf.placeholder(tf.int32, [])
+    _, total = tf.while_loop(lambda i, s: i < n, lambda i, s: (i + 1, s + 12 // d), [0, 0])
+    assert sess.run(total, {n: 0, d: 0}) == 0 and sess.run(total, {n: 2, d: 4}) == 6
+    with pytest.raises(tf.errors.InvalidArgumentError, match="division by zero"):
+        sess.run(total, {n: 1, d: 0})
