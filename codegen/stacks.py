@@ -44,7 +44,7 @@ class Stacks:
                 None, tensor.op,
                 f"a value that a loop keeps of every iteration (a result of tf.map_fn or tf.scan, "
                 f"or what a gradient needs) has shape {value.shape}, and {array.shape[1:]} in "
-                "another iteration; its shape must not change",
+                "another iteration; what a loop keeps of every iteration must have one shape",
             )  # fmt: skip
         array[position] = value
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.ir.dims import Dim
+from graphc.ir.errors import InvalidArgumentError
 from graphc.ir.function import Function
 from graphc.ir.graph import Operation
 from graphc.ir.nested import (
@@ -64,6 +65,10 @@ def _loop(op: Operation, values: dict[str, Any], evaluate: Evaluate) -> list[Any
         state.update(done.updates)
         saved.append(done.results[order is None :])
         going = order is not None or bool(done.results[0])
-    stacks = stacked(op, saved, body, int(order is None))
+    try:
+        stacks = stacked(op, saved, body, int(order is None))
+    except ValueError:
+        message = "what a loop keeps of every iteration must have one shape in all of them"
+        raise InvalidArgumentError(None, op, message) from None
     carries = [state[name] for name, _ in body.updates]
     return [*carries, *stacks, np.asarray(len(saved), np.int32)]

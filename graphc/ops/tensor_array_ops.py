@@ -154,13 +154,13 @@ class TensorArray:
             InvalidArgumentError: in the run: the index is outside of an array of fixed size.
             TypeError: the value has another dtype; ValueError: another shape.
         """
-        with scope_of(name, "TensorArrayWrite", self._flow, index, value) as (graph, _):
+        with scope_of(name, "TensorArrayWrite", self._flow, index, value):
             position = index_tensor(index, "index")
             tensor = self._value(value, "value")
             self._learn(tensor.shape)
             flow = self._flow
             if self._dynamic:
-                flow = graph.op("TensorArrayGrow", flow, position + 1)
+                flow = self._grown(flow, position + 1)
             return self._with_flow(
                 self._create("TensorArrayWrite", flow, position, tensor, name="TensorArrayWriteV3")
             )
@@ -180,7 +180,7 @@ class TensorArray:
             flow = self._flow
             if self._dynamic:
                 axis = graph.constant([0])
-                flow = graph.op("TensorArrayGrow", flow, graph.op("Max", positions, axis) + 1)
+                flow = self._grown(flow, graph.op("Max", positions, axis) + 1)
             return self._with_flow(
                 self._create(
                     "TensorArrayScatter", flow, positions, tensor, name="TensorArrayScatterV3"
@@ -258,6 +258,11 @@ class TensorArray:
         return get_default_graph().create("NoOp", (), name=name or "TensorArrayCloseV3")
 
     # -- helpers
+
+    def _grown(self, flow: Tensor, size: Tensor) -> Tensor:
+        """The elements, at least `size` of them."""
+        old = self.graph.op("Shape", flow)[0]
+        return self._create("TensorArrayGrow", flow, size, old, name="TensorArrayGrow")
 
     def _element(self) -> TensorShape | None:
         return self._shape[0]

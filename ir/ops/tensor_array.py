@@ -23,7 +23,7 @@ from graphc.ir.graph import (
     register,
 )
 from graphc.ir.lowering import Index, Indirect, Scatter, along
-from graphc.ir.ops.positions import dim_values
+from graphc.ir.ops.positions import dim_values, has_unknown, require
 from graphc.ir.types import TensorType
 
 
@@ -180,6 +180,10 @@ register(OpDef(
 ))  # fmt: skip
 
 
+def _count(number: int) -> Operand:
+    return Operand(dtype=dtypes.int32, value=np.int32(number))
+
+
 def _grow_type(c: TypeContext) -> TensorType:
     array, sizes = c.inputs[0], c.sizes(1)
     if array.shape is None:
@@ -197,29 +201,69 @@ def _grow(op: Operation) -> Any:
     return graph.op("ConcatV2", array, zeros, graph.constant(0, dtypes.int32))
 
 
-def _grow_reference(c: Any, array: np.ndarray, size: np.ndarray) -> np.ndarray:
+def _grow_reference(c: Any, array: np.ndarray, size: np.ndarray, old: np.ndarray) -> np.ndarray:
     missing = max(int(size) - len(array), 0)
     return np.concatenate([array, np.zeros((missing, *array.shape[1:]), array.dtype)])
 
 
-def _grow_gradient(op: Operation, dy: Any) -> list[Any]:
-    graph = op.graph
-    shape = graph.op("Shape", op.inputs[0])
-    return [graph.op("Slice", dy, graph.op("ZerosLike", shape), shape), None]
-
-
 register(OpDef(
     name="TensorArrayGrow",
-    doc="The array with zeros appended until it has at least `size` rows.",
-    inputs=("array", "size"),
+    doc=(
+        "The array with zeros appended until it has at least `size` rows. `old` is how many it "
+        "has: the gradient reads that, where it would have to keep the array."
+    ),
+    inputs=("array", "size", "old"),
     infer=_grow_type,
     reference=_grow_reference,
-    gradient=_grow_gradient,
+    gradient=lambda op, dy: [op.graph.op("TensorArrayShrink", dy, op.inputs[2]), None, None],
     decompose=_grow,
     shape_inputs=(1,),
     dtypes=dtypes.COMPUTED,
     samples=(
-        Sample((Operand((3, 2)), Operand(dtype=dtypes.int32, value=np.int32(5)))),
-        Sample((Operand((3,)), Operand(dtype=dtypes.int32, value=np.int32(2)))),
+        Sample((Operand((3, 2)), _count(5), _count(3))),
+        Sample((Operand((3,)), _count(2), _count(3))),
+    ),
+))  # fmt: skip
+
+
+def _shrink_type(c: TypeContext) -> TensorType:
+    array, sizes = c.inputs[0], c.sizes(1)
+    if array.shape is None:
+        return array
+    if sizes is None:
+        return array.with_shape((UNKNOWN, *array.shape[1:]))
+    if not has_unknown(sizes[0], array.shape[0]):
+        message = "an array of {} rows cannot shrink to {}"
+        require(c, sizes[0], "<=", array.shape[0], message, array.shape[0], sizes[0])
+    return array.with_shape((sizes[0], *array.shape[1:]))
+
+
+def _shrink(op: Operation) -> Any:
+    graph, type = op.graph, op.outputs[0].type
+    shape = dim_values(graph, type.dims, (len(type.dims),), dtypes.int64)
+    begin = graph.constant(np.zeros(len(type.dims), np.int64))
+    return graph.op("Slice", op.inputs[0], begin, shape)
+
+
+def _shrink_gradient(op: Operation, dy: Any) -> list[Any]:
+    graph = op.graph
+    rows = graph.op("GatherV2", graph.op("Shape", op.inputs[0]), graph.constant(0),
+                    graph.constant(0))  # fmt: skip
+    return [graph.op("TensorArrayGrow", dy, rows, op.inputs[1]), None]
+
+
+register(OpDef(
+    name="TensorArrayShrink",
+    doc="The first `size` rows of the array.",
+    inputs=("array", "size"),
+    infer=_shrink_type,
+    reference=lambda c, array, size: array[: int(size)],
+    gradient=_shrink_gradient,
+    decompose=_shrink,
+    shape_inputs=(1,),
+    dtypes=dtypes.COMPUTED,
+    samples=(
+        Sample((Operand((3, 2)), _count(2))),
+        Sample((Operand((3,)), _count(3))),
     ),
 ))  # fmt: skip

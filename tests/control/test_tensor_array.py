@@ -65,6 +65,14 @@ def test_an_array_grows(sess: tf.Session) -> None:
     )
     for count in (4, 0, 7):
         assert sess.run(array.stack(), {n: count}).tolist() == [i * i for i in range(count)]
+    x = tf.constant([1.0, 2.0])
+    rows = tf.TensorArray(tf.float32, 0, dynamic_size=True)
+    _, h, rows = tf.while_loop(
+        lambda i, h, a: i < n, lambda i, h, a: (i + 1, h * x, a.write(i, h)), [0, x, rows]
+    )
+    (dx,) = tf.gradients(tf.reduce_sum(rows.stack()) + tf.reduce_sum(h), x)
+    powers = np.array([1.0, 2.0])[:, None] ** np.arange(4) * np.arange(1, 5)
+    np.testing.assert_allclose(sess.run(dx, {n: 3}), powers.sum(1))
     sparse = tf.TensorArray(tf.int32, 1, dynamic_size=True).write(3, 9)
     assert sess.run(sparse.stack()).tolist() == [0, 0, 0, 9]
 

@@ -70,6 +70,21 @@ def test_sizes_may_grow(sess: tf.Session) -> None:
     assert sess.statistics["compilations"] == 1
 
 
+def test_gradients_refuse_to_keep_what_grows(sess: tf.Session) -> None:
+    x = tf.placeholder(tf.float32, [None])
+    (y,) = tf.while_loop(
+        lambda z: tf.shape(z)[0] < 9,
+        lambda z: [tf.concat([z, tf.exp(z)], 0)],
+        [x],
+        shape_invariants=[tf.TensorShape([None])],
+        return_same_structure=True,
+    )
+    (dx,) = tf.gradients(y, x)
+    assert sess.run(y, {x: [0.0, 1.0]}).shape == (16,)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="must have one shape"):
+        sess.run(dx, {x: [0.0, 1.0]})
+
+
 def test_a_new_length_or_batch_compiles_nothing(sess: tf.Session) -> None:
     x = tf.placeholder(tf.float32, [None, None, 2])
     w = tf.constant([[0.5, 0.1], [0.2, 0.3]])
