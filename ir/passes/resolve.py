@@ -347,7 +347,8 @@ class Resolver:
         return self.flags[variable]
 
     def _nested(self, op: Operation, seen: dict[Operation, int]) -> None:
-        from graphc.ir.passes.resolve_bodies import resolve_branches, resolve_loop
+        from graphc.ir.passes.resolve_branches import resolve_branches
+        from graphc.ir.passes.resolve_loops import resolve_loop
 
         if op.type == "If":
             resolve_branches(self, op, seen)

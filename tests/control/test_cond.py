@@ -167,3 +167,16 @@ def test_what_is_inside_can_be_neither_fetched_nor_used_outside() -> None:
             sess.run(p, {p: True, inside[0]: 1.0})
     with pytest.raises(ValueError, match="lies inside a branch"):
         tf.add(inside[0], 1.0)
+
+
+def test_unordered_writes_in_and_out_of_a_branch_are_all_applied(sess: tf.Session) -> None:
+    p = tf.placeholder(tf.bool, [])
+    v = tf.Variable(1.0)
+    first = v.assign_add(10.0)
+    inside = tf.cond(p, lambda: v.assign_add(100.0), lambda: tf.constant(0.0))
+    last = v.assign_add(1000.0)
+    sess.run(tf.global_variables_initializer())
+    sess.run([first, inside, last], {p: True})
+    assert sess.run(v) == 1111.0
+    sess.run([first, inside, last], {p: False})
+    assert sess.run(v) == 2121.0
