@@ -68,7 +68,7 @@ def dynamic_rnn(
             if not isinstance(batch, Tensor) and output.get_shape().ndims:
                 output.set_shape(TensorShape([time, batch]).concatenate(output.get_shape()[2:]))
     if not time_major:
-        outputs = nest.map_structure(_swapped, outputs)
+        outputs = nest.map_structure(swapped, outputs)
     return outputs, last
 
 
@@ -116,7 +116,7 @@ def bidirectional_dynamic_rnn(
 # ----------------------------------------------------------------------------------------- helpers
 
 
-def _swapped(x: Any) -> Tensor:
+def swapped(x: Any) -> Tensor:
     """x with batch and time exchanged."""
     tensor = convert_to_tensor(x)
     rank = tensor.type.rank
@@ -130,7 +130,7 @@ def _swapped(x: Any) -> Tensor:
 
 
 def _time_major(inputs: Any, is_time_major: bool) -> Any:
-    change = convert_to_tensor if is_time_major else _swapped
+    change = convert_to_tensor if is_time_major else swapped
     return nest.map_structure(change, inputs)
 
 
