@@ -8,15 +8,12 @@ Heavy libraries are imported when a session first compiles.
 
 from __future__ import annotations
 
+import importlib as _importlib
 import sys as _sys
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 from graphc import compat as compat
-from graphc import contrib as contrib
-from graphc import image as image
-from graphc import layers as layers
-from graphc import losses as losses
-from graphc import metrics as metrics
 from graphc import nn as nn
 from graphc import train as train
 from graphc.framework import app as app
@@ -89,7 +86,23 @@ from graphc.session.session import *
 _namespaces.install(_sys.modules[__name__])
 
 
+# Imported when first used, so that importing graphc stays quick.
+_LATE = ("contrib", "image", "layers", "losses", "metrics")
+if _TYPE_CHECKING:
+    from graphc import contrib as contrib
+    from graphc import image as image
+    from graphc import layers as layers
+    from graphc import losses as losses
+    from graphc import metrics as metrics
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATE})
+
+
 def __getattr__(name: str) -> _Any:
+    if name in _LATE:
+        return _importlib.import_module(f"graphc.{name}")
     message = f"module 'graphc' has no attribute {name!r}"
     if not name.startswith("_"):
         message += f": graphc does not provide tf.{name}"
