@@ -175,8 +175,8 @@ ROWS = {2: (*PLANE, PLANE_FIRST), 3: VOLUME}
 
 
 def row_dtypes(number: int) -> tuple[Any, ...] | None:
-    """The dtypes in which a row is a sample: both for the first ones."""
-    return None if number < 2 else (dtypes.float64,)
+    """The dtypes in which a row is a sample: both for the first one."""
+    return None if number < 1 else (dtypes.float64,)
 
 
 def apart(shape: tuple[int, ...]) -> Operand:
