@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import graphc
-from tests.peers import programs
+from tests.peers import programs, training
 
 pytestmark = pytest.mark.peers("tensorflow")
 
@@ -41,6 +41,19 @@ def test_semantics(program: Callable[[Any], list[Any]], tensorflow: Any) -> None
     assert len(ours) == len(theirs)
     for number, (a, b) in enumerate(zip(ours, theirs, strict=True)):
         equal(a, b, f"{program.__name__}, result {number}")
+
+
+@pytest.mark.parametrize("program", training.TRAINING, ids=lambda p: p.__name__)
+def test_training(program: Callable[[Any], list[Any]], tensorflow: Any) -> None:
+    theirs, ours = run(tensorflow, program), run(graphc, program)
+    assert len(ours) == len(theirs)
+    for number, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+        what = f"{program.__name__}, result {number}"
+        if isinstance(b, str):
+            assert a == b, what
+            continue
+        assert np.shape(a) == np.shape(b) and a.dtype == b.dtype, what
+        np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6, err_msg=what)
 
 
 def equal(ours: Any, theirs: Any, what: str) -> None:
