@@ -1,4 +1,6 @@
-"""What makes cells share variables: TF1's `tf.layers.Layer`, as far as cells need it.
+"""What makes cells share variables: `tf.layers.Layer` as far as cells need it.
+
+Unlike that one it takes nested inputs, and subclasses that never call the constructor.
 
 A layer opens its variable scope once, when it is first called, under the name of its class; from
 then on it reuses what it made there, wherever it is called.
@@ -7,8 +9,6 @@ then on it reuses what it made there, wherever it is called.
 from __future__ import annotations
 
 import inspect
-import re
-from collections import Counter
 from typing import Any
 
 from graphc.framework import nest
@@ -18,6 +18,7 @@ from graphc.framework.name_scope import name_scope
 from graphc.framework.shape import TensorShape
 from graphc.framework.variable_scope import VariableScope, get_variable, variable_scope
 from graphc.ir.dtypes import DType, as_dtype
+from graphc.layers.naming import snake_case, unique_name
 
 
 class Layer:
@@ -63,7 +64,7 @@ class Layer:
     def name(self) -> str:
         """The name given, else that of the class, made unique in the graph."""
         if self._name is None:
-            self._name = _unique_name(_snake_case(type(self).__name__))
+            self._name = unique_name(get_default_graph(), snake_case(type(self).__name__))
         return self._name
 
     @property
@@ -148,7 +149,7 @@ class Layer:
     def _set_scope(self, scope: Any = None) -> None:
         if self._scope is not None:
             return
-        base = self._base_name or _snake_case(type(self).__name__)
+        base = self._base_name or snake_case(type(self).__name__)
         if self._reuse:
             opened = variable_scope(base if scope is None else scope)
         else:
@@ -198,17 +199,3 @@ class Layer:
         return variable
 
     add_weight = add_variable
-
-
-def _snake_case(name: str) -> str:
-    """`BasicLSTMCell` as `basic_lstm_cell`."""
-    broken = re.sub("(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
-    plain = re.sub("([a-z])([A-Z])", r"\1_\2", broken).lower()
-    return f"private{plain}" if plain.startswith("_") else plain
-
-
-def _unique_name(base: str) -> str:
-    """`base`, `base_1`, `base_2` … in the default graph."""
-    counts: Counter[str] = vars(get_default_graph()).setdefault("_layer_names", Counter())
-    counts[base] += 1
-    return base if counts[base] == 1 else f"{base}_{counts[base] - 1}"
