@@ -32,3 +32,7 @@ from graphc.layers.pooling_functions import average_pooling3d as average_pooling
 from graphc.layers.pooling_functions import max_pooling1d as max_pooling1d
 from graphc.layers.pooling_functions import max_pooling2d as max_pooling2d
 from graphc.layers.pooling_functions import max_pooling3d as max_pooling3d
+from graphc.layers.separable import SeparableConv1D as SeparableConv1D
+from graphc.layers.separable import SeparableConv2D as SeparableConv2D
+from graphc.layers.separable_functions import separable_conv1d as separable_conv1d
+from graphc.layers.separable_functions import separable_conv2d as separable_conv2d

@@ -101,6 +101,33 @@ def test_transposes(make: Any, forward: Any, x: np.ndarray, window: Any, padding
     np.testing.assert_allclose(found, sess.run(expected, {fed: x, z: zeros}), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("layout", ["channels_last", "channels_first"])
+@pytest.mark.parametrize(("make", "x"), [(L.SeparableConv1D, LINES), (L.SeparableConv2D, IMAGES)])
+def test_separable(make: Any, x: np.ndarray, layout: str, sess: tf.Session) -> None:
+    """It is a convolution whose kernel is the product of the two."""
+    given = x if layout == "channels_last" else first(x)
+    layer = make(4, 3, 2, data_format=layout, depth_multiplier=2, activation=tf.nn.relu)
+    y = layer(given)
+    sess.run(tf.global_variables_initializer())
+    depthwise, pointwise, found = sess.run([layer.depthwise_kernel, layer.pointwise_kernel, y])
+    mixing = pointwise.reshape(3, 2, 4)
+    expected = np.maximum(convolved(x, np.einsum("...cm,cmf->...cf", depthwise, mixing), 2), 0)
+    expected = expected if layout == "channels_last" else first(expected)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    assert layer.compute_output_shape(given.shape).as_list() == list(found.shape)
+
+
+def test_separable_names() -> None:
+    y = L.separable_conv2d(IMAGES, 4, 3, depthwise_regularizer=tf.nn.l2_loss)
+    assert y.name == "separable_conv2d/BiasAdd:0" and y.shape.as_list() == [2, 5, 4, 4]
+    L.separable_conv1d(LINES, 4, 3, use_bias=False, name="line")
+    assert [v.name for v in tf.trainable_variables()] == [
+        "separable_conv2d/depthwise_kernel:0", "separable_conv2d/pointwise_kernel:0",
+        "separable_conv2d/bias:0", "line/depthwise_kernel:0", "line/pointwise_kernel:0",
+    ]  # fmt: skip
+    assert len(tf.get_collection(tf.GraphKeys.REGULARIZATION_LOSSES)) == 1
+
+
 def test_transpose_of_unknown_sizes(sess: tf.Session) -> None:
     x = tf.placeholder(tf.float32, [None, None, None, 3])
     y = L.conv2d_transpose(x, 4, 3, strides=2)
