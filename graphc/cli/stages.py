@@ -17,6 +17,7 @@ from graphc.codegen.kernel import Kernel
 from graphc.ir.errors import OpError
 from graphc.ir.function import Function
 from graphc.ir.graph import Graph, Operation, Tensor
+from graphc.ir.nested import all_functions, nested_functions
 from graphc.ir.passes import DEFAULT_PIPELINE, PassPipeline
 from graphc.ir.text import GRAPH_HEADER, operation_text, print_function, print_graph
 from graphc.viz.data import needed_operations
@@ -102,8 +103,10 @@ def _optimize(run: Run, observers: Sequence[Any]) -> Function:
     return PassPipeline.parse(pipeline).run(run.resolve(), observers)
 
 
-def schedule(function: Function) -> Any:
+def schedule(function: Function, private: bool = False) -> Any:
     """The kernels of a function in running order: a `graphc.codegen.plan.Schedule`.
+
+    `private`: it is nested in a loop, whose carries are nobody else's.
 
     Raises:
         StageError: the function cannot be compiled.
@@ -111,7 +114,7 @@ def schedule(function: Function) -> Any:
     from graphc.codegen.fusion import fuse
     from graphc.codegen.plan import plan
 
-    return _guarded(lambda: plan(fuse(function)))
+    return _guarded(lambda: plan(fuse(function), private))
 
 
 def kernel_groups(function: Function) -> list[tuple[str, list[Operation]]]:
@@ -128,6 +131,7 @@ def _launches(plan: Any) -> str:
         kernel = getattr(step, "kernel", None)
         if kernel is None:
             lines += [f"// {_step_text(step)}", ""]
+            lines += _nested_launches(_operation_of(step))
             continue
         buffers = ", ".join(f"b{i}={_storage_name(t)}" for i, t in enumerate(step.buffers))
         dims = ", ".join(f"d{i}={dim}" for i, dim in enumerate(step.dims))
@@ -148,16 +152,38 @@ def _storage_name(tensor: Tensor) -> str:
     return tensor.op.name if ":" in tensor.op.name else tensor.name
 
 
+def _nested_launches(op: Operation | None) -> list[str]:
+    """The launches inside of a branch or loop, indented."""
+    lines: list[str] = []
+    if op is None:
+        return lines
+    for name, inner in nested_functions(op).items():
+        text = _launches(schedule(inner, private=True)).splitlines()
+        lines += [f"// {name} of {op.name}:", *(f"  {line}".rstrip() for line in text), ""]
+    return lines
+
+
+def _operation_of(step: Any) -> Operation | None:
+    """The operation that Python runs in a step, if there is one."""
+    found: Operation | None = getattr(step, "operation", None)
+    return found
+
+
 def _step_text(step: Any) -> str:
-    operation = getattr(step, "operation", None)
+    operation = _operation_of(step)
     if operation is not None:
         where = f" // {operation.where}" if operation.where else ""
-        return f"host: {operation}{where}"
+        kind = "nested" if operation.definition.effect == "nested" else "host"
+        return f"{kind}: {operation}{where}"
     return "sizes: " + ", ".join(f"{symbol} = {t.name}[{i}]" for symbol, t, i in step.sizes)
 
 
 def _each_kernel(function: Function, text: Callable[[Kernel], str]) -> str:
-    kernels = {launch.kernel.key: launch.kernel for launch in schedule(function).launches}
+    kernels = {
+        launch.kernel.key: launch.kernel
+        for part in all_functions(function)
+        for launch in schedule(part, private=part is not function).launches
+    }
     return "\n".join(_guarded(partial(text, kernel)) for kernel in kernels.values())
 
 

@@ -160,3 +160,14 @@ def test_output_file(tmp_path: Path) -> None:
     done = graphc("dump", "unrun.py", "-o", file)
     assert done.stdout == ""
     assert parse_graph(file.read_text(encoding="utf-8")).operations
+
+
+def test_loops_show_what_is_inside() -> None:
+    graph = graphc("dump", "loop.py").stdout
+    assert "\n  body = graphc.body\n    %0 = BodyArgument()" in graph
+    text = graphc("dump", "loop.py", "--stage", "optimized").stdout
+    assert [op.type for op in parse_function(text).operations if op.definition.effect == "nested"]
+    assert '\n  body = graphc.function v1 "while/While/body"\n' in text
+    kernels = graphc("dump", "loop.py", "--stage", "kernels").stdout
+    assert "// body of while/While:\n  // launch 0" in kernels and "tanh(" in kernels
+    assert "tanh" in graphc("dump", "loop.py", "--stage", "llvm").stdout
