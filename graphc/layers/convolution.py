@@ -11,7 +11,7 @@ from graphc.ir.graph import Tensor
 from graphc.layers.base import Layer
 from graphc.layers.core import normalize_data_format, require_floating
 from graphc.layers.input_spec import InputSpec
-from graphc.ops import conv_ops, nn_ops
+from graphc.ops import conv_ops, conv_transpose_ops, nn_ops
 from graphc.ops.init_ops import Zeros
 
 FORMATS = {
@@ -235,7 +235,11 @@ class _Transpose(Convolution):
             spatial.append(self._size(axis, dynamic[first + axis] if known is None else known))
         batch = dynamic[0] if sizes[0] is None else sizes[0]
         places = [batch, self.filters, *spatial] if first == 2 else [batch, *spatial, self.filters]
-        transpose = conv_ops.conv2d_transpose if self.axes == 2 else conv_ops.conv3d_transpose
+        transpose = (
+            conv_transpose_ops.conv2d_transpose
+            if self.axes == 2
+            else conv_transpose_ops.conv3d_transpose
+        )
         ones = (1, 1) if first == 2 else (1,)
         strides = (*ones, *self.strides) if first == 2 else (*ones, *self.strides, 1)
         outputs = transpose(inputs, self.kernel, places, strides, self.padding.upper(), self.form)

@@ -26,19 +26,19 @@ from graphc.ops.candidate_sampling_ops import (
 )
 from graphc.ops.candidate_sampling_ops import uniform_candidate_sampler as uniform_candidate_sampler
 from graphc.ops.conv_ops import atrous_conv2d as atrous_conv2d
-from graphc.ops.conv_ops import atrous_conv2d_transpose as atrous_conv2d_transpose
 from graphc.ops.conv_ops import conv1d as conv1d
-from graphc.ops.conv_ops import conv1d_transpose as conv1d_transpose
 from graphc.ops.conv_ops import conv2d as conv2d
-from graphc.ops.conv_ops import conv2d_backprop_filter as conv2d_backprop_filter
-from graphc.ops.conv_ops import conv2d_backprop_input as conv2d_backprop_input
-from graphc.ops.conv_ops import conv2d_transpose as conv2d_transpose
 from graphc.ops.conv_ops import conv3d as conv3d
-from graphc.ops.conv_ops import conv3d_backprop_filter as conv3d_backprop_filter
-from graphc.ops.conv_ops import conv3d_backprop_filter_v2 as conv3d_backprop_filter_v2
-from graphc.ops.conv_ops import conv3d_transpose as conv3d_transpose
-from graphc.ops.conv_ops import conv_transpose as conv_transpose
 from graphc.ops.conv_ops import convolution as convolution
+from graphc.ops.conv_transpose_ops import atrous_conv2d_transpose as atrous_conv2d_transpose
+from graphc.ops.conv_transpose_ops import conv1d_transpose as conv1d_transpose
+from graphc.ops.conv_transpose_ops import conv2d_backprop_filter as conv2d_backprop_filter
+from graphc.ops.conv_transpose_ops import conv2d_backprop_input as conv2d_backprop_input
+from graphc.ops.conv_transpose_ops import conv2d_transpose as conv2d_transpose
+from graphc.ops.conv_transpose_ops import conv3d_backprop_filter as conv3d_backprop_filter
+from graphc.ops.conv_transpose_ops import conv3d_backprop_filter_v2 as conv3d_backprop_filter_v2
+from graphc.ops.conv_transpose_ops import conv3d_transpose as conv3d_transpose
+from graphc.ops.conv_transpose_ops import conv_transpose as conv_transpose
 from graphc.ops.depthwise_ops import depthwise_conv2d as depthwise_conv2d
 from graphc.ops.depthwise_ops import (
     depthwise_conv2d_backprop_filter as depthwise_conv2d_backprop_filter,

@@ -14,7 +14,7 @@ from graphc.ir import dtypes
 from graphc.ir.graph import Tensor
 from graphc.ops.block_ops import batch_to_space_nd, space_to_batch_nd
 from graphc.ops.build import one_of
-from graphc.ops.conv_ops import _line_layout, check_rates, layout, per_axis, spatial_axes
+from graphc.ops.conv_ops import check_rates, layout, line_layout, per_axis, spatial_axes
 from graphc.ops.scoped import scoped
 
 _NAMES = {
@@ -169,7 +169,7 @@ def _pool_line(
     default_name: str,
 ) -> Tensor:
     """Pooling over one axis, as pooling of images of height 1."""
-    form = _line_layout(data_format)
+    form = line_layout(data_format)
     axis = 2 if form == "NCW" else 1
 
     def wide(given: Any, what: str) -> tuple[int, ...]:
@@ -213,7 +213,7 @@ def pool(
         x = convert_to_tensor(input, name="input")
         window = [int(v) for v in np.ravel(window_shape)]
         axes = spatial_axes(x, len(window) + 2)
-        form = _line_layout(data_format) if axes == 1 else layout(data_format, axes)
+        form = line_layout(data_format) if axes == 1 else layout(data_format, axes)
         if np.all(np.ravel([1] if rates is None else rates) == 1):
             return _pool_any(pooling_type, axes, x, window, strides, padding, form, scope)
         every = [int(v) for v in np.ravel(rates)]
