@@ -145,6 +145,69 @@ def test_custom_helper(sess: tf.Session) -> None:
     assert samples.T.tolist() == [[1, 2, 3, 4], [1, 2, 3, 4]] and ends.tolist() == [2, 4]
 
 
+def search_by_hand(
+    step: Any, start: int, state: np.ndarray, width: int, limit: int, weight: float
+) -> list[list[int]]:
+    """The best sequences of one row: a search over lists, by the same rules."""
+    beams = [([], 0.0, False, 0, state, start)]
+    for _ in range(limit):
+        grown = []
+        for words, total, is_done, length, own, token in beams:
+            logits, after = step(token, own)
+            logs = np.log(softmax(logits))
+            for word in range(CLASSES):
+                if is_done and word != 1:
+                    continue
+                value = total + (0 if is_done else logs[word])
+                longer = length + (not is_done and word != 1)
+                score = value / ((5 + longer) / 6) ** weight
+                grown.append((score, words + [word], value, is_done or word == 1,
+                              length + (not is_done), after, word))  # fmt: skip
+        grown.sort(key=lambda entry: -entry[0])
+        beams = [entry[1:] for entry in grown[:width]]
+        if all(entry[2] for entry in beams):
+            break
+    return [entry[0] for entry in beams]
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.7])
+def test_beam_search(sess: tf.Session, weight: float) -> None:
+    width, limit, starts = 3, 5, [0, 2]
+    table = tf.get_variable("table", [CLASSES, SIZE], tf.float64)
+    cell = Cells.BasicRNNCell(UNITS)
+    state = Seq.tile_batch(tf.zeros([2, UNITS], tf.float64), width)
+    decoder = Seq.BeamSearchDecoder(
+        cell, table, starts, 1, state, width, tf.layers.Dense(CLASSES, use_bias=False), weight
+    )
+    outputs, _, _ = Seq.dynamic_decode(decoder, maximum_iterations=limit)
+    for _ in range(4):
+        randomize(sess)
+        names = ["table", "decoder/basic_rnn_cell/kernel", "decoder/basic_rnn_cell/bias",
+                 "decoder/dense/kernel"]  # fmt: skip
+        rows, kernel, bias, out = sess.run([f"{name}:0" for name in names])
+
+        def step(token: int, own: np.ndarray, v: Any = (rows, kernel, bias, out)) -> Any:
+            after = np.tanh(np.concatenate([v[0][token], own]) @ v[1] + v[2])
+            return after @ v[3], after
+
+        found = sess.run(outputs.predicted_ids)
+        for row, start in enumerate(starts):
+            wanted = search_by_hand(step, start, np.zeros(UNITS), width, limit, weight)
+            for beam, words in enumerate(wanted):
+                end = words.index(1) + 1 if 1 in words else len(words)
+                assert found[row, :end, beam].tolist() == words[:end]
+                assert np.all(found[row, end:, beam] == 1)
+
+
+def test_gather_tree(sess: tf.Session) -> None:
+    ids = np.array([[[1, 2, 3]], [[4, 5, 6]], [[7, 8, 9]]], np.int32)
+    parents = np.array([[[0, 0, 0]], [[0, 1, 1]], [[2, 1, 2]]], np.int32)
+    tree = Seq.gather_tree(ids, parents, [3], 10)
+    assert sess.run(tree).tolist() == [[[2, 2, 2]], [[6, 5, 6]], [[7, 8, 9]]]
+    short = sess.run(Seq.gather_tree(ids, parents, [2], 5))
+    assert short.tolist() == [[[1, 2, 2]], [[4, 5, 6]], [[5, 5, 5]]]
+
+
 # --------------------------------------------------------------------------------------- attention
 
 

@@ -5,6 +5,13 @@ from graphc.contrib.seq2seq.attention import LuongAttention as LuongAttention
 from graphc.contrib.seq2seq.attention_wrapper import AttentionWrapper as AttentionWrapper
 from graphc.contrib.seq2seq.attention_wrapper import AttentionWrapperState as AttentionWrapperState
 from graphc.contrib.seq2seq.attention_wrapper import tile_batch as tile_batch
+from graphc.contrib.seq2seq.beam_search import BeamSearchDecoder as BeamSearchDecoder
+from graphc.contrib.seq2seq.beam_search import BeamSearchDecoderOutput as BeamSearchDecoderOutput
+from graphc.contrib.seq2seq.beam_search import BeamSearchDecoderState as BeamSearchDecoderState
+from graphc.contrib.seq2seq.beam_search import (
+    FinalBeamSearchDecoderOutput as FinalBeamSearchDecoderOutput,
+)
+from graphc.contrib.seq2seq.beam_search import gather_tree as gather_tree
 from graphc.contrib.seq2seq.decoder import BasicDecoder as BasicDecoder
 from graphc.contrib.seq2seq.decoder import BasicDecoderOutput as BasicDecoderOutput
 from graphc.contrib.seq2seq.decoder import Decoder as Decoder
