@@ -32,6 +32,8 @@ from graphc.ir.function import Function
 from graphc.ir.graph import Operation, Tensor
 from graphc.ir.nested import untaken
 
+GROWTH = 1.5  # of the working memory, when sizes keep growing
+
 
 @dataclass
 class RunFrame:
@@ -153,8 +155,8 @@ class Executable:
         variables: list[np.ndarray],
         least: int = 0,
     ) -> bool:
-        """Bind the symbols, compute all sizes, make room (at least `least` bytes); False where a
-        guard does not hold.
+        """Bind the symbols, compute all sizes, make room (at least `least` bytes, and more where
+        that is too little, for sizes may go on growing); False where a guard does not hold.
         """
         sources = [*arrays, *variables]
         try:
@@ -182,7 +184,9 @@ class Executable:
                 None, None, "the sizes of this run's tensors exceed what can be addressed"
             )
         if need > frame.arena.size:
-            frame.arena = _allocate((max(need, least),), np.dtype(np.uint8), None)
+            room = need - ALIGNMENT
+            room = least if room <= least else max(room, int(least * GROWTH))
+            frame.arena = _allocate((room + ALIGNMENT,), np.dtype(np.uint8), None)
         base = _address(frame.arena)
         frame.native.arena = base + (-base) % ALIGNMENT
         frame.key = key

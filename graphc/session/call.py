@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from graphc.session.base import BaseSession
 
 ATTEMPTS = 3  # to bind a step that cannot be bound
-GROWTH = 1.5  # of the working memory, when sizes keep growing
 
 
 class Call:
@@ -101,7 +100,7 @@ class Call:
             return
         program, arrays = self.session._find(self, arrays)
         old = None if self._entry is None else self._entry.record
-        least = 0 if old is None else int(old.room * GROWTH)
+        least = 0 if old is None else old.room
         record = program.bind(arrays, self.session._state, self._structure(), least)
         if record is None:
             self._attempts -= 1

@@ -12,6 +12,7 @@ import graphc as tf
 from graphc.ir.function import Function
 from graphc.ir.passes import DEFAULT_PIPELINE, PassPipeline
 from graphc.ir.passes.resolve import resolve
+from graphc.session.call import Call
 
 
 @pytest.fixture(autouse=True)
@@ -97,3 +98,31 @@ def test_a_chain_of_10_000_alternating_operations_runs() -> None:
         derivative *= 1 - want**2
     np.testing.assert_allclose(value, np.full((2, 8), want), rtol=1e-3)
     np.testing.assert_allclose(slope, np.full((2, 8), derivative), rtol=1e-2)
+
+
+def test_binding_again_takes_no_more_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that another run has set may lie elsewhere: a step is bound anew, in as much
+    memory as before; only sizes that grow take more.
+    """
+    rooms = []
+    bind = Call._bind
+
+    def noted(call: Call, arrays: list[np.ndarray]) -> None:
+        bind(call, arrays)
+        if call._entry is not None and call.fetches.items:
+            rooms.append(call._entry.record.room)
+
+    monkeypatch.setattr(Call, "_bind", noted)
+    x = tf.placeholder(tf.float32, [None, 8])
+    w = tf.Variable(np.ones((8, 4), np.float32))
+    y = tf.matmul(tf.nn.softmax(tf.matmul(tf.tanh(x), w)), w, transpose_b=True)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        step = session.make_callable([y], [x])
+        for _ in range(12):
+            session.run(tf.assign(w, np.full((8, 4), 2.0, np.float32)))
+            for _ in range(3):
+                step(np.ones((50, 8), np.float32))
+        assert len(rooms) > 3 and len(set(rooms)) == 1, rooms
+        step(np.ones((60, 8), np.float32))
+        assert rooms[-1] == int(rooms[0] * 1.5)
