@@ -29,9 +29,10 @@ def batch(size: int) -> tuple[Array, Array]:
 
 
 def _cell(tf: Any) -> Any:
-    if not hasattr(tf.nn, "dynamic_rnn") or not hasattr(tf.nn, "rnn_cell"):
-        raise Missing("no recurrent cells")
-    return tf.nn.rnn_cell.BasicLSTMCell(UNITS, forget_bias=FORGET_BIAS)
+    try:
+        return tf.nn.rnn_cell.BasicLSTMCell(UNITS, forget_bias=FORGET_BIAS)
+    except AttributeError as error:  # what Keras 3 took away
+        raise Missing(str(error)) from None
 
 
 def dynamic(tf: Any, w: dict[str, Any], x: Any) -> Any:
