@@ -18,7 +18,7 @@ from graphc.codegen.cpu.columns import Columns, carried, streams
 from graphc.codegen.cpu.parts import MOST, Part, Span, vectors, whole
 from graphc.codegen.cpu.points import Point, Value, active_mask, iota, splat, widen
 from graphc.codegen.cpu.reduce import Fold, blocks
-from graphc.codegen.cpu.schedule import plan
+from graphc.codegen.cpu.schedule import pairs, plan
 from graphc.codegen.cpu.target import Features
 from graphc.codegen.cpu.text import Builder, Carried, ModuleText, vector
 from graphc.codegen.kernel import D, Kernel, Size, Stage
@@ -87,6 +87,9 @@ class _Nest:
         self.body = BodyEmitter(kernel, features, builder)
         self.schedule = plan(kernel)
         self.width = self.schedule.width
+        if pairs(kernel, self.schedule, features.masked(4)):
+            self.width *= 2
+            self.builder.compact = True
         self.dtypes = {i.number: i.dtype for stage in kernel.stages for i in stage.body}
         self.dtypes |= {r.number: r.dtype for stage in kernel.stages for r in stage.reduces}
 

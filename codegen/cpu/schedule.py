@@ -81,6 +81,22 @@ def _width(kernel: Kernel, axis: int) -> int:
     return VL
 
 
+def pairs(kernel: Kernel, schedule: Schedule, masked: bool) -> bool:
+    """Whether two vectors run at once, where mathematics follows on mathematics: long chains of
+    instructions that wait for each other (sigmoid(gelu(x)): 2.1 ns an element, two at once 1.6;
+    one function alone is quicker inlined, exp 0.41 and 0.53). `masked`: whether the processor
+    masks loads and stores.
+    """
+    stages, axis = kernel.stages, schedule.outer
+    if axis is None or any(s.axes for s in stages) or not masked or schedule.width != VL:
+        return False
+    extent = kernel.axes[axis].extent
+    body = [i for stage in stages for i in stage.body]
+    narrow = all(i.dtype.size <= 4 or i.op in ("index", "dim") for i in body)
+    long = sum(i.op in MATH for i in body) > 1 and not any(i.op == "philox" for i in body)
+    return narrow and long and (isinstance(extent, D) or extent > VL) and schedule.shares(stages)
+
+
 def _order(kernel: Kernel, axis: int) -> tuple[int, ...]:
     """The order of the outer loops. Where lanes of a transposed operand are far apart, the axis
     along which they are neighbours goes innermost: then each cache line is used up before the next.

@@ -58,16 +58,16 @@ def test_a_helper_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     target = CpuTarget(disk=None)
     texts = compiled_texts(target, monkeypatch)
     check(target, 1.5)
-    assert len(texts) == 2 and "define <16 x float> @tanh" in texts[0]
+    assert len(texts) == 2 and "define <32 x float> @tanh" in texts[0]
     check(target, 2.5)
     assert len(texts) == 3
-    assert "declare <16 x float> @tanh" in texts[2]
+    assert "declare <32 x float> @tanh" in texts[2]
     assert texts[2].count("define") == 1
 
 
 def test_what_is_printed_is_whole() -> None:
     text = emit_module([chain(1.0)], host_features())
-    assert "define internal <16 x float> @tanh" in text and "declare <" not in text
+    assert "define internal <32 x float> @tanh" in text and "declare <" not in text
 
 
 def test_found_again_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
