@@ -81,7 +81,8 @@ class _Plan:
         self.decide()
 
     def decide(self) -> None:
-        raise NotImplementedError
+        """Choose what stays; each kind of operation says how."""
+        raise NotImplementedError(f"{type(self).__name__} must define decide")
 
     @property
     def inputs(self) -> list[Tensor]:

@@ -90,7 +90,8 @@ class AttentionMechanism:
         return self.initial_alignments(batch_size, dtype)
 
     def __call__(self, query: Any, state: Any) -> tuple[Tensor, Tensor]:
-        raise NotImplementedError
+        """(alignments, next state) for a query; each mechanism says how."""
+        raise NotImplementedError(f"{type(self).__name__} must define __call__(query, state)")
 
     def _alignments(self, score: Tensor) -> tuple[Tensor, Tensor]:
         if self._lengths is not None:

@@ -58,7 +58,8 @@ class Wrapper(RNNCell):
         return self._step(inputs, state, kwargs)
 
     def _step(self, inputs: Any, state: Any, arguments: dict[str, Any]) -> Any:
-        raise NotImplementedError
+        """(output, new state) of one step; each wrapper says how."""
+        raise NotImplementedError(f"{type(self).__name__} must define _step")
 
 
 class DropoutWrapper(Wrapper):
